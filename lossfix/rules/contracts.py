@@ -1,0 +1,103 @@
+"""The contracts: what a fix promises, and when it is applied. There are no others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a fix promises about the loss it rewrites."""
+
+    name: ClassVar[str]
+    promise: ClassVar[str]
+    by_default: ClassVar[bool] = False  # applied without --allow
+    by_name_only: ClassVar[bool] = False  # --allow wants the rule's own code or name
+
+
+@dataclass(frozen=True, slots=True)
+class Exact(Contract):
+    """Equal over the reals on the original's whole domain; more accurate in floating point."""
+
+    name = "exact"
+    promise = "the same loss and gradient, computed more accurately"
+    by_default = True
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded(Contract):
+    """Equal wherever the original is finite; finite on the singular set, by a convention."""
+
+    name = "guarded"
+    promise = "the same loss wherever it was finite, and finite on its singular set"
+    by_default = True
+    singular: str = ""  # the singular set, in words
+    convention: str = ""  # the value and gradient there, in words
+
+
+@dataclass(frozen=True, slots=True)
+class Bounded(Contract):
+    """The value moves by at most a stated bound."""
+
+    name = "bounded"
+    promise = "the value moves by at most a stated bound"
+    bound: float = 0.0
+    relative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Monotone(Contract):
+    """An increasing function of the original, at the root of the loss."""
+
+    name = "monotone"
+    promise = "the same minimisers and parallel gradients, on another scale"
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxed(Contract):
+    """Tends to the original as the sharpness grows, off the threshold."""
+
+    name = "relaxed"
+    promise = "a smooth stand-in that tends to the original as the sharpness k grows"
+    sharpness: float | None = 10.0  # None where the relaxation has no sharpness
+
+
+@dataclass(frozen=True, slots=True)
+class StraightThrough(Contract):
+    """The same forward value; the backward pass is a declared surrogate."""
+
+    name = "straight-through"
+    promise = "the same value, with a declared surrogate gradient"
+    surrogate: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning(Contract):
+    """Repairs what looks like a bug, so the loss changes."""
+
+    name = "meaning"
+    promise = "a different loss, which only its author can ask for"
+    by_name_only = True
+    changes: str = ""
+    keeps: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis(Contract):
+    """Explains; no replacement can be known to be right."""
+
+    name = "diagnosis"
+    promise = "no replacement can be known to be right"
+
+
+CONTRACTS: tuple[type[Contract], ...] = (
+    Exact,
+    Guarded,
+    Bounded,
+    Monotone,
+    Relaxed,
+    StraightThrough,
+    Meaning,
+    Diagnosis,
+)

@@ -1,0 +1,33 @@
+"""Findings: the places where a rule matched, in the order of the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lossfix.graph.nodes import Unit
+from lossfix.rules.match import Match
+from lossfix.rules.rule import Rule
+from lossfix.source.text import Span
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Finding:
+    """A rule and the place where it matched."""
+
+    rule: Rule
+    match: Match
+    span: Span  # what a fix would replace
+    message: str
+    reason: str = ""  # why there is no fix: a reason code, and a few words
+
+    @property
+    def unit(self) -> Unit:
+        return self.match.unit
+
+    @property
+    def function(self) -> str:
+        return self.match.unit.name
+
+    @property
+    def fixable(self) -> bool:
+        return self.match.after is not None and not self.reason

@@ -1,0 +1,84 @@
+"""A rule is data: what to look for, what to put there, and everything a person should know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lossfix.rules.contracts import Contract
+from lossfix.rules.terms import Term
+
+if TYPE_CHECKING:
+    from lossfix.rules.match import Match
+
+Condition = Callable[["Match"], bool]
+
+
+class Scope(Enum):
+    """Where a rule looks."""
+
+    ANYWHERE = "anywhere"  # any code that uses a framework
+    LOSS = "loss"  # values that depend on the predictions, in a loss or a helper of one
+    KERAS = "keras"  # the same, in a loss that Keras calls with (y_true, y_pred)
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One spelling of the pattern and its replacement; no `after` where there is none."""
+
+    before: Term
+    after: Term | None = None
+    when: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Where the original starts to fail: `x > 88.73` in float32, say."""
+
+    text: str  # "x > 88.73"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Where a variable is drawn from when a rule is proved: a closed interval of the reals.
+
+    `near` are points to crowd (thresholds, zeros); `shape` is the shape of the sample, and `()`
+    a scalar.
+    """
+
+    low: float = -400.0
+    high: float = 400.0
+    near: tuple[float, ...] = ()
+    shape: tuple[int, ...] = (2, 3)
+    integer: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One entry of the catalogue."""
+
+    code: str  # "LF101"; LF1xx stability, LF2xx smoothing, LF3xx gradient flow, LF4xx shape
+    name: str  # "log-softmax"
+    catalogue: tuple[str, ...] = ()  # ids of the pattern catalogue, "A01"
+    summary: str  # what it does, one line
+    rewrites: tuple[Rewrite, ...]
+    contract: Contract
+    scope: Scope = Scope.ANYWHERE
+    when: Condition | None = None  # over activity, ranges, dtype and shape
+    message: str  # what is wrong here, one line; may hold {limit}
+    why: str  # why it is bad, with the number
+    breaks_at: tuple[Limit, ...] = ()
+    before: str  # an example as text
+    after: str  # the example mended ("" for a diagnosis)
+    fix_safety: str  # what changes for the author
+    when_not: str  # when not to use it
+    source: str  # paper, doi, documentation page
+    domains: Mapping[str, Domain] = field(default_factory=dict)
+    priority: int = 0  # the more specific of two rules on one place has the higher one
+
+    @property
+    def fixable(self) -> bool:
+        return any(rewrite.after is not None for rewrite in self.rewrites)

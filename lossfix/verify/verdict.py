@@ -1,0 +1,59 @@
+"""A verdict: what running the two losses showed. Nothing is verified that was not run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Outcome(str, Enum):
+    VERIFIED = "verified"
+    REFUTED = "refuted"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One way of running the pair, and how far it got there."""
+
+    mode: str  # "eager", "graph", "xla"
+    dtype: str  # "float32", "bfloat16", "float64"
+    device: str  # "cpu", "gpu"
+    outcome: Outcome
+    reason: str = ""  # why it was not run, or what failed
+    regimes: int = 0  # how many regimes were compared
+    value_bits_before: float | None = None  # worst bits of error of the original's value
+    value_bits_after: float | None = None
+    gradient_bits_before: float | None = None
+    gradient_bits_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of one fix, with the figures it rests on."""
+
+    outcome: Outcome
+    contract: str
+    reason: str
+    counterexample: dict[str, Any] | None = None  # the smallest found: inputs and what came out
+    contexts: tuple[Context, ...] = ()
+    seed: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    device: str = ""
+    figures: dict[str, float] = field(default_factory=dict)  # e.g. gradient cosine, term's bits
+    regimes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
+
+    def as_json(self) -> dict[str, Any]:
+        """The verdict under the keys that other programs read."""
+        data = asdict(self)
+        data["verdict"] = self.outcome.value
+        del data["outcome"]
+        for context in data["contexts"]:
+            context["outcome"] = context["outcome"].value
+        return data
+
+
+def not_run(contract: str, reason: str) -> Verdict:
+    return Verdict(Outcome.NOT_RUN, contract, reason)
