@@ -69,6 +69,7 @@ INPUT = "input"  # a parameter of the unit
 CONST = "const"  # a folded constant, in `value`
 FREE = "free"  # a name from outside the unit, or an attribute of one
 JOIN = "join"  # one of `args`, whichever branch ran
+LOOP = "loop"  # the name of a JOIN of what a loop starts with and what a round leaves
 OPAQUE = "opaque"  # something the graph does not know; `args` are what it was given
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from lossfix.graph.facts import Interval
 from lossfix.graph.nodes import CONST, Node, Role
+from lossfix.graph.ranges import Interval
 from lossfix.rules.match import Match
 from lossfix.rules.rule import Condition
 
@@ -92,8 +92,6 @@ def is_constant(node: Node) -> bool:
     return node.op == CONST
 
 
-INTEGERS = frozenset(
-    "int8 int16 int32 int64 uint8 uint16 uint32 uint64 int".split()
-)
+INTEGERS = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 uint64 int".split())
 FLOATS = frozenset("float16 bfloat16 float32 float64 half float double floatx".split())
 BOOLEANS = frozenset({"bool", "boolean"})

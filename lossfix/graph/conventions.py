@@ -1,0 +1,80 @@
+"""Conventions: what people call their losses, metrics, predictions and labels."""
+
+from __future__ import annotations
+
+import re
+
+from lossfix.graph.nodes import Role
+
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+
+_LOSS_WORDS = frozenset(
+    "loss losses lossfn objective criterion nll bce cce cost elbo crossentropy xent divergence "
+    "hinge huber focal tversky contrastive triplet mse mae rmse logloss penalty".split()
+)
+_LOSS_PAIRS = (("cross", "entropy"), ("free", "energy"), ("log", "likelihood"))
+_METRIC_WORDS = frozenset(
+    "metric metrics accuracy acc score scores precision recall auc evaluate evaluation eval psnr "
+    "ssim coef coefficient monitor plot test iou f1 map ndcg mrr".split()
+)
+_PREDICTION_WORDS = frozenset(
+    "pred preds predict prediction predictions predicted logit logits output outputs out prob "
+    "probs probability probabilities hat score scores yhat ypred pr estimate estimates "
+    "reconstruction reconstructed recon x_hat generated fake mu mean logvar sigma z".split()
+)
+_LABEL_WORDS = frozenset(
+    "true label labels target targets gt truth ytrue ground actual mask masks weight weights "
+    "observed reference onehot real".split()
+)
+_PREDICTION_NAMES = frozenset({"y_", "y_p", "yp", "p", "pt", "x", "a", "b", "inputs", "input"})
+_LABEL_NAMES = frozenset({"y", "y_t", "yt", "t"})
+_SMALL = re.compile(r"(?:^|[._])(?:eps|epsilon|smooth|smoothing|tiny|delta|fuzz)\w*$", re.I)
+_LOSS_METHODS = frozenset({"call", "__call__", "forward", "loss", "compute_loss", "loss_fn"})
+
+
+def words(name: str) -> list[str]:
+    """`FocalLoss2d` -> ["focal", "loss2d"]; `y_pred` -> ["y", "pred"]."""
+    return [word.lower().rstrip("0123456789") or word for word in _WORD.split(name) if word]
+
+
+def speaks_of_loss(name: str) -> bool:
+    found = words(name)
+    return bool(_LOSS_WORDS & set(found)) or any(
+        pair in zip(found, found[1:], strict=False) for pair in _LOSS_PAIRS
+    )
+
+
+def speaks_of_metric(name: str) -> bool:
+    return bool(_METRIC_WORDS & set(words(name)))
+
+
+def is_loss_method(name: str) -> bool:
+    return name in _LOSS_METHODS or speaks_of_loss(name) or name.startswith("_compute")
+
+
+def speaks_of_small(name: str) -> bool:
+    """An epsilon or smoothing constant: small and positive by convention."""
+    return _SMALL.search(name) is not None
+
+
+def role_of(name: str, has_default: bool) -> Role:
+    """What a loss's parameter stands for, by its name."""
+    found = words(name)
+    if has_default:
+        return Role.SETTING
+    if name in _LABEL_NAMES or _LABEL_WORDS & set(found) and not _PREDICTION_WORDS & set(found):
+        return Role.LABEL
+    if name in _PREDICTION_NAMES or _PREDICTION_WORDS & set(found):
+        return Role.PREDICTION
+    if speaks_of_small(name) or set(found) & _SETTING_WORDS:
+        return Role.SETTING
+    return Role.PREDICTION
+
+
+_SETTING_WORDS = frozenset(
+    "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
+    "name dtype reduction config threshold depth classes dim dims shape factor training self cls".split()
+)
+
+KERAS_PAIR = ("y_true", "y_pred")
+"""The parameters that Keras calls a loss with."""

@@ -1,0 +1,336 @@
+"""Lifting statements: each changes which value the names hold; branches join."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from lossfix.graph.express import binary, lift_expression
+from lossfix.graph.nodes import JOIN, LOOP, OPAQUE, Definition, Node, Origin
+from lossfix.graph.number import Numbering
+
+Scope = Mapping[str, Node]
+_SINKS = {"minimize": 0, "gradient": 0, "add_loss": 0, "compute_gradients": 0, "gradients": 0}
+
+
+@dataclass
+class _Assignment:
+    """A definition while its loads are still being found."""
+
+    name: str
+    statement: ast.stmt
+    value: Node
+    simple: bool
+    loads: list[ast.Name] = field(default_factory=list)
+
+
+class Lifter:
+    """Walks one scope in the order of the text; holds what is known so far."""
+
+    def __init__(
+        self,
+        numbers: Numbering,
+        imports: Mapping[str, tuple[str, ...]],
+        outer: Scope,
+    ) -> None:
+        self.numbers = numbers
+        self.imports = imports
+        self.scope: dict[str, Node] = dict(outer)
+        self.nodes: list[Node] = []
+        self.results: list[Node] = []
+        self.sinks: list[Node] = []
+        self.calls: list[tuple[str, Node]] = []
+        self._assignments: list[_Assignment] = []
+        self._reaching: dict[str, tuple[_Assignment, ...]] = {}
+        self._captured: list[ast.Name] = []
+        self._statement: ast.stmt = ast.Pass(lineno=1, col_offset=0)
+        self._muted = 0
+
+    # what expressions ask for
+
+    def origin(self, code: ast.expr | ast.AugAssign) -> Origin:
+        return Origin(code, self._statement, self.scope)
+
+    def record(self, node: Node) -> None:
+        if not self._muted:
+            self.nodes.append(node)
+
+    def look_up(self, name: str) -> Node | None:
+        return self.scope.get(name)
+
+    def note_load(self, name: ast.Name) -> None:
+        for assignment in self._reaching.get(name.id, ()):
+            if name not in assignment.loads:
+                assignment.loads.append(name)
+
+    def note_names(self, expr: ast.AST) -> None:
+        for node in ast.walk(expr):
+            if isinstance(node, ast.Name):
+                self.note_load(node)
+
+    def note_captured(self, tree: ast.AST) -> None:
+        """Names that code which runs later may load, whatever they hold by then."""
+        self._captured.extend(
+            n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+        )
+
+    def note_call(self, call: ast.Call, name: str | None, node: Node) -> None:
+        if name is not None:
+            self.calls.append((name, node))
+        method = call.func.attr if isinstance(call.func, ast.Attribute) else name
+        if method in _SINKS and call.args:
+            self.sinks.append(lift_again(self, call.args[0]))
+
+    def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node:
+        if len({node.number for node in nodes}) == 1:
+            return nodes[0]
+        number = self.numbers.of((JOIN, tuple(sorted({node.number for node in nodes}))))
+        return Node(JOIN, nodes, {}, number, origin)
+
+    def bind(self, name: str, node: Node) -> None:
+        self.scope = {**self.scope, name: node}
+
+    def define(self, name: str, node: Node, simple: bool) -> None:
+        self.bind(name, node)
+        made = _Assignment(name, self._statement, node, simple)
+        self._reaching[name] = (made,)
+        if not self._muted:
+            self._assignments.append(made)
+
+    def definitions(self) -> tuple[Definition, ...]:
+        return tuple(
+            Definition(
+                a.name,
+                a.statement,
+                a.value,
+                (*a.loads, *(n for n in self._captured if n.id == a.name and n not in a.loads)),
+                a.simple,
+            )
+            for a in self._assignments
+        )
+
+    # statements
+
+    def body(self, statements: Iterable[ast.stmt]) -> bool:
+        """Lift in order; true where the end is never reached."""
+        for statement in statements:
+            if self._lift(statement):
+                return True
+        return False
+
+    def _lift(self, statement: ast.stmt) -> bool:
+        outer, self._statement = self._statement, statement
+        handler = _STATEMENTS.get(type(statement))
+        ended = bool(handler(self, statement)) if handler else self._other(statement)
+        self._statement = outer
+        return ended
+
+    def _other(self, statement: ast.stmt) -> bool:
+        for child in ast.iter_child_nodes(statement):
+            if isinstance(child, ast.expr):
+                lift_expression(self, child)
+            elif isinstance(child, ast.stmt):
+                self._lift(child)
+        return isinstance(statement, (ast.Raise, ast.Continue, ast.Break))
+
+    def _assign(self, statement: ast.Assign) -> None:
+        value = lift_expression(self, statement.value)
+        simple = len(statement.targets) == 1 and isinstance(statement.targets[0], ast.Name)
+        for target in statement.targets:
+            self._store(target, value, simple)
+
+    def _annotated(self, statement: ast.AnnAssign) -> None:
+        if statement.value is not None:
+            value = lift_expression(self, statement.value)
+            self._store(statement.target, value, isinstance(statement.target, ast.Name))
+
+    def _augmented(self, statement: ast.AugAssign) -> None:
+        if isinstance(statement.target, ast.Name):
+            self.note_load(statement.target)
+            old = self.look_up(statement.target.id) or self.numbers.free(statement.target.id)
+            new = lift_expression(self, statement.value)
+            node = binary(self, statement.op, old, new, self.origin(statement))
+            self.record(node)
+            self.define(statement.target.id, node, simple=False)
+        else:
+            value = lift_expression(self, statement.value)
+            self._store(statement.target, value, simple=False)
+
+    def _store(self, target: ast.expr, value: Node, simple: bool) -> None:
+        if isinstance(target, ast.Name):
+            self.define(target.id, value, simple)
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            self._unpack(target.elts, value)
+        elif isinstance(target, ast.Starred):
+            self._store(target.value, self._fresh("starred", value), simple=False)
+        elif isinstance(target, ast.Subscript):
+            self._store_item(target, value)
+        elif isinstance(target, ast.Attribute):
+            self.note_names(target.value)
+            self.bind(ast.unparse(target), value)
+
+    def _store_item(self, target: ast.Subscript, value: Node) -> None:
+        lift_expression(self, target.slice)
+        self.note_names(target.value)
+        if isinstance(target.value, ast.Name):
+            old = self.look_up(target.value.id)
+            args = (value,) if old is None else (old, value)
+            self.bind(target.value.id, self.numbers.opaque("stored", args, None, None))
+
+    def _unpack(self, targets: list[ast.expr], value: Node) -> None:
+        known = value.op == OPAQUE and value.name == "sequence" and len(value.args) == len(targets)
+        starred = any(isinstance(target, ast.Starred) for target in targets)
+        for index, target in enumerate(targets):
+            if known and not starred:
+                item = value.args[index]
+            else:
+                item = self.numbers.opaque("item", (value,), ("item", index, len(targets)), None)
+            self._store(target, item, simple=False)
+
+    def _fresh(self, name: str, *args: Node) -> Node:
+        return self.numbers.opaque(name, args, None, None)
+
+    def _return(self, statement: ast.Return) -> bool:
+        if statement.value is not None:
+            value = lift_expression(self, statement.value)
+            if not self._muted:
+                self.results.append(value)
+        return True
+
+    def _if(self, statement: ast.If) -> bool:
+        lift_expression(self, statement.test)
+        return self._branches([statement.body, statement.orelse])
+
+    def _branches(self, bodies: list[list[ast.stmt]]) -> bool:
+        """Lift alternatives from one state, and join where they end."""
+        before, reaching = self.scope, self._reaching
+        ends: list[tuple[dict[str, Node], dict[str, tuple[_Assignment, ...]]]] = []
+        for body in bodies:
+            self.scope, self._reaching = before, dict(reaching)
+            if not self.body(body):
+                ends.append((self.scope, self._reaching))
+        if not ends:
+            self.scope, self._reaching = before, dict(reaching)
+            return True
+        self.scope = self._joined([scope for scope, _ in ends])
+        self._reaching = _merged([reach for _, reach in ends])
+        return False
+
+    def _joined(self, scopes: list[dict[str, Node]]) -> dict[str, Node]:
+        if len(scopes) == 1:
+            return scopes[0]
+        names = dict.fromkeys(name for scope in scopes for name in scope)
+        return {
+            name: self.join(tuple(scope[name] for scope in scopes if name in scope))
+            for name in names
+        }
+
+    def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
+        if isinstance(statement, ast.While):
+            head: ast.expr = statement.test
+        else:
+            head = statement.iter
+            source = lift_expression(self, head)
+            self._store(statement.target, self._fresh("item", source), simple=False)
+        before, reaching = self.scope, self._reaching
+        carried = sorted(_stored(statement.body) & set(before))
+        self._muted += 1
+        self.body(statement.body)
+        self._muted -= 1
+        after_once, reach_once = self.scope, self._reaching
+        # What a name holds in the second round is what it held before or after the first.
+        self.scope = {
+            **before,
+            **{
+                name: Node(
+                    JOIN, (before[name], after_once[name]), {}, self.numbers.fresh(), name=LOOP
+                )
+                for name in carried
+                if name in after_once
+            },
+        }
+        self._reaching = _merged([reaching, reach_once])
+        if isinstance(statement, ast.While):
+            lift_expression(self, head)
+        self.body(statement.body)
+        self.scope = self._joined([self.scope, before])
+        self._reaching = _merged([self._reaching, reaching, reach_once])
+        self.body(statement.orelse)
+
+    def _with(self, statement: ast.With | ast.AsyncWith) -> bool:
+        for item in statement.items:
+            value = lift_expression(self, item.context_expr)
+            if item.optional_vars is not None:
+                self._store(item.optional_vars, self._fresh("with", value), simple=False)
+        return self.body(statement.body)
+
+    def _try(self, statement: ast.Try) -> bool:
+        handlers = [[*h.body] for h in statement.handlers]
+        ended = self._branches([[*statement.body, *statement.orelse], *handlers])
+        return self.body(statement.finalbody) or ended
+
+    def _match(self, statement: ast.Match) -> bool:
+        lift_expression(self, statement.subject)
+        return self._branches([*(case.body for case in statement.cases), []])
+
+    def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for expr in (*statement.decorator_list, *statement.args.defaults):
+            lift_expression(self, expr)
+        self.note_captured(statement)
+        self.define(statement.name, self.numbers.free(f"def {statement.name}"), simple=False)
+
+    def _class(self, statement: ast.ClassDef) -> None:
+        self.note_captured(statement)
+        self.define(statement.name, self.numbers.free(f"class {statement.name}"), simple=False)
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        """Imports are read for the whole module before anything is lifted."""
+
+
+def lift_again(lifter: Lifter, expr: ast.expr) -> Node:
+    """The value of an expression that was recorded already."""
+    lifter._muted += 1
+    node = lift_expression(lifter, expr)
+    lifter._muted -= 1
+    return node
+
+
+def _merged(
+    reaches: list[dict[str, tuple[_Assignment, ...]]],
+) -> dict[str, tuple[_Assignment, ...]]:
+    merged: dict[str, dict[int, _Assignment]] = {}
+    for reach in reaches:
+        for name, assignments in reach.items():
+            merged.setdefault(name, {}).update({id(a): a for a in assignments})
+    return {name: tuple(by_id.values()) for name, by_id in merged.items()}
+
+
+def _stored(body: list[ast.stmt]) -> set[str]:
+    return {
+        node.id
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+
+
+_STATEMENTS = {
+    ast.Assign: Lifter._assign,
+    ast.AnnAssign: Lifter._annotated,
+    ast.AugAssign: Lifter._augmented,
+    ast.Return: Lifter._return,
+    ast.If: Lifter._if,
+    ast.For: Lifter._loop,
+    ast.AsyncFor: Lifter._loop,
+    ast.While: Lifter._loop,
+    ast.With: Lifter._with,
+    ast.AsyncWith: Lifter._with,
+    ast.Try: Lifter._try,
+    ast.Match: Lifter._match,
+    ast.FunctionDef: Lifter._function,
+    ast.AsyncFunctionDef: Lifter._function,
+    ast.ClassDef: Lifter._class,
+    ast.Import: Lifter._import,
+    ast.ImportFrom: Lifter._import,
+}

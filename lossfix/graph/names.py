@@ -1,0 +1,67 @@
+"""Names: what an import binds, and what a dotted name in the text stands for."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+FRAMEWORKS = ("tensorflow", "keras", "tf_keras")
+"""Roots of the packages whose ops the graph knows."""
+
+
+def imports_of(tree: ast.AST) -> dict[str, tuple[str, ...]]:
+    """Local name -> the qualified names that the imports under `tree` bind it to, in text order."""
+    bound: defaultdict[str, list[str]] = defaultdict(list)
+    for node in ast.walk(tree):
+        for local, qualified in _bindings(node):
+            if qualified not in bound[local]:
+                bound[local].append(qualified)
+    return {local: tuple(names) for local, names in bound.items()}
+
+
+def _bindings(node: ast.AST) -> Iterator[tuple[str, str]]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            if alias.asname:
+                yield alias.asname, alias.name
+            else:
+                root = alias.name.partition(".")[0]
+                yield root, root
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name != "*":
+                yield alias.asname or alias.name, f"{module}.{alias.name}"
+
+
+def dotted(expr: ast.expr) -> str | None:
+    """`a.b.c` as text where `expr` is a name or attributes of one."""
+    parts: list[str] = []
+    while isinstance(expr, ast.Attribute):
+        parts.append(expr.attr)
+        expr = expr.value
+    if not isinstance(expr, ast.Name):
+        return None
+    return ".".join([expr.id, *reversed(parts)])
+
+
+def qualify(name: str, imports: Mapping[str, tuple[str, ...]]) -> str | None:
+    """The qualified name of a dotted `name`; None where its root is no import."""
+    root, dot, rest = name.partition(".")
+    if root not in imports:
+        return None
+    return imports[root][0] + dot + rest
+
+
+def is_framework(qualified: str) -> bool:
+    return qualified.partition(".")[0] in FRAMEWORKS
+
+
+def ambiguous_names(imports: Mapping[str, tuple[str, ...]]) -> frozenset[str]:
+    """Names that two imports bind to different things, one of them a framework's."""
+    return frozenset(
+        local
+        for local, names in imports.items()
+        if len(names) > 1 and any(is_framework(name) for name in names)
+    )

@@ -1,0 +1,379 @@
+"""Matching a term against values: modulo commutativity, associativity of + and *, signs,
+division, and value numbering.
+
+A sum is a list of signed operands, a product a list of numerators and denominators; a pattern's
+operands are placed among them one by one, and a variable that stands alone takes what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from lossfix.graph.facts import Facts
+from lossfix.graph.nodes import CONST, Attribute, Dynamic, Node, Unit
+from lossfix.graph.number import Numbering
+from lossfix.graph.vocabulary import COMMUTATIVE, OPS
+from lossfix.rules.rule import Rewrite
+from lossfix.rules.terms import Apply, AttrVar, Const, Sharpness, Term, Var
+
+_SUM = frozenset({"add", "sub", "neg"})
+_PRODUCT = frozenset({"mul", "div"})
+_MIRRORED = {
+    "greater": "less",
+    "less": "greater",
+    "greater_equal": "less_equal",
+    "less_equal": "greater_equal",
+}
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Match:
+    """One way in which a pattern fits.
+
+    `root` is the value to replace. `values` tells what each variable stands for; such a node may
+    have no origin of its own (several operands of a sum taken together). `interior` are the nodes
+    that the pattern used up, `root` included. `after` is the replacement, with operands that the
+    pattern left over put back (`_rest` variables); None where there is none.
+    """
+
+    rewrite: Rewrite
+    unit: Unit
+    facts: Facts
+    root: Node
+    values: Mapping[str, Node]
+    attrs: Mapping[str, Attribute | Dynamic]
+    interior: tuple[Node, ...]
+    after: Term | None
+    rest: int = 0  # how many operands were left over
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """An operand of a sum (`inverse` is false) or of a product (`inverse` marks a divisor)."""
+
+    node: Node
+    negative: bool = False
+    inverse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedTerm:
+    term: Term
+    negative: bool = False
+    inverse: bool = False
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _State:
+    """What has been bound so far."""
+
+    values: Mapping[str, Node]
+    attrs: Mapping[str, Attribute | Dynamic]
+    interior: tuple[Node, ...]
+    after: Term | None = None
+    rest: int = 0
+
+
+def match(
+    rewrite: Rewrite, root: Node, unit: Unit, facts: Facts, numbers: Numbering
+) -> Iterator[Match]:
+    """Every way in which `rewrite.before` fits `root`."""
+    matcher = _Matcher(numbers)
+    for state in matcher.at_root(rewrite, root):
+        yield Match(
+            rewrite,
+            unit,
+            facts,
+            root,
+            state.values,
+            state.attrs,
+            state.interior,
+            state.after,
+            state.rest,
+        )
+
+
+def operands(node: Node) -> list[_Signed]:
+    """The signed operands of a sum; the node alone where it is none."""
+    if node.op == "add":
+        return [*operands(node.args[0]), *operands(node.args[1])]
+    if node.op == "sub":
+        return [*operands(node.args[0]), *(_flip(o) for o in operands(node.args[1]))]
+    if node.op == "neg":
+        return [_flip(o) for o in operands(node.args[0])]
+    return [_Signed(node)]
+
+
+def factors(node: Node) -> tuple[bool, list[_Signed]]:
+    """The sign, and the factors and divisors, of a product."""
+    if node.op == "neg":
+        negative, found = factors(node.args[0])
+        return not negative, found
+    if node.op in _PRODUCT:
+        first, left = factors(node.args[0])
+        second, right = factors(node.args[1])
+        if node.op == "div":
+            right = [replace(f, inverse=not f.inverse) for f in right]
+        return first != second, [*left, *right]
+    if node.op == CONST and node.value in (1, -1) and not isinstance(node.value, bool):
+        return node.value == -1, []
+    return False, [_Signed(node)]
+
+
+def _flip(operand: _Signed) -> _Signed:
+    return replace(operand, negative=not operand.negative)
+
+
+def _chain(node: Node, ops: frozenset[str]) -> list[Node]:
+    """The nodes that `operands` or `factors` took apart."""
+    if node.op not in ops:
+        return []
+    return [node, *(inner for arg in node.args for inner in _chain(arg, ops))]
+
+
+def _term_operands(term: Term, negative: bool = False) -> list[_SignedTerm]:
+    if isinstance(term, Apply) and term.op in ("add", "sub"):
+        second = negative != (term.op == "sub")
+        return [*_term_operands(term.args[0], negative), *_term_operands(term.args[1], second)]
+    if isinstance(term, Apply) and term.op == "neg":
+        return _term_operands(term.args[0], not negative)
+    if isinstance(term, Const) and term.value < 0:
+        return [_SignedTerm(Const(-term.value), not negative)]
+    return [_SignedTerm(term, negative)]
+
+
+def _term_factors(term: Term) -> tuple[bool, list[_SignedTerm]]:
+    if isinstance(term, Apply) and term.op == "neg":
+        negative, found = _term_factors(term.args[0])
+        return not negative, found
+    if isinstance(term, Apply) and term.op in _PRODUCT:
+        first, left = _term_factors(term.args[0])
+        second, right = _term_factors(term.args[1])
+        if term.op == "div":
+            right = [replace(f, inverse=not f.inverse) for f in right]
+        return first != second, [*left, *right]
+    if isinstance(term, Const) and term.value in (1, -1) and not isinstance(term.value, bool):
+        return term.value == -1, []
+    return False, [_SignedTerm(term)]
+
+
+class _Matcher:
+    """Backtracking over operands; makes nodes for groups of operands, hence the numbering."""
+
+    def __init__(self, numbers: Numbering) -> None:
+        self.numbers = numbers
+
+    def at_root(self, rewrite: Rewrite, root: Node) -> Iterator[_State]:
+        before, after = rewrite.before, rewrite.after
+        empty = _State({}, {}, (), after)
+        if isinstance(before, Apply) and before.op in ("add", "sub"):
+            if root.op in _SUM:
+                yield from self._root_sum(before, after, root)
+        elif isinstance(before, Apply) and before.op in _PRODUCT:
+            if root.op in _PRODUCT:
+                yield from self._root_product(before, after, root)
+        else:
+            yield from self.fit(before, root, empty)
+
+    def _root_sum(self, before: Term, after: Term | None, root: Node) -> Iterator[_State]:
+        chain = tuple(_chain(root, _SUM))
+        subject = operands(root)
+        for flipped in (False, True):
+            wanted = _term_operands(before, flipped)
+            start = _State({}, {}, chain)
+            for state, left in self._place(wanted, subject, start, None):
+                found = -after if flipped and after is not None else after
+                if left and found is not None:
+                    found, state = self._put_back_sum(found, left, state)
+                yield replace(state, after=found, rest=len(left))
+
+    def _root_product(self, before: Term, after: Term | None, root: Node) -> Iterator[_State]:
+        chain = tuple(_chain(root, _PRODUCT | {"neg"}))
+        negative, subject = factors(root)
+        pattern_negative, wanted = _term_factors(before)
+        for state, left in self._place(wanted, subject, _State({}, {}, chain), None):
+            found = after
+            if found is not None and negative != pattern_negative:
+                found = -found
+            if left and found is not None:
+                found, state = self._put_back_product(found, left, state)
+            yield replace(state, after=found, rest=len(left))
+
+    def _put_back_sum(
+        self, after: Term, left: Sequence[_Signed], state: _State
+    ) -> tuple[Term, _State]:
+        values = dict(state.values)
+        for index, operand in enumerate(left):
+            name = f"_rest{index}"
+            values[name] = operand.node
+            after = after - Var(name) if operand.negative else after + Var(name)
+        return after, replace(state, values=values)
+
+    def _put_back_product(
+        self, after: Term, left: Sequence[_Signed], state: _State
+    ) -> tuple[Term, _State]:
+        values = dict(state.values)
+        for index, factor in enumerate(sorted(left, key=lambda f: f.inverse)):
+            name = f"_rest{index}"
+            values[name] = factor.node
+            after = after / Var(name) if factor.inverse else Var(name) * after
+        return after, replace(state, values=values)
+
+    def fit(self, term: Term, node: Node, state: _State) -> Iterator[_State]:
+        """Every way in which `term` fits the whole of `node`."""
+        if isinstance(term, Var):
+            yield from self._bind(term.name, node, state)
+        elif isinstance(term, Const):
+            if node.op == CONST and node.value == term.value and not isinstance(node.value, str):
+                yield state
+        elif isinstance(term, Apply):
+            yield from self._fit_apply(term, node, state)
+        elif isinstance(term, Sharpness):
+            raise TypeError("a pattern cannot hold a sharpness")
+
+    def _bind(self, name: str, node: Node, state: _State) -> Iterator[_State]:
+        bound = state.values.get(name)
+        if bound is None:
+            yield replace(state, values={**state.values, name: node})
+        elif bound.number == node.number:
+            yield state
+
+    def _fit_apply(self, term: Apply, node: Node, state: _State) -> Iterator[_State]:
+        if _is_product(term):
+            yield from self._fit_product(term, node, state, negated=False)
+        elif term.op in _SUM:
+            chain = (*state.interior, *_chain(node, _SUM))
+            start = replace(state, interior=chain)
+            wanted = _term_operands(term)
+            for found, left in self._place(wanted, operands(node), start, self._sum_of):
+                if not left:
+                    yield found
+        else:
+            yield from self._fit_op(term, node, state)
+
+    def _fit_product(
+        self, term: Term, node: Node, state: _State, negated: bool
+    ) -> Iterator[_State]:
+        negative, subject = factors(node)
+        pattern_negative, wanted = _term_factors(term)
+        if (negative != pattern_negative) != negated:
+            subject = [*subject, _Signed(self.numbers.constant(-1))]
+        chain = (*state.interior, *_chain(node, _PRODUCT | {"neg"}))
+        start = replace(state, interior=chain)
+        for found, left in self._place(wanted, subject, start, self._product_of):
+            if not left:
+                yield found
+
+    def _fit_op(self, term: Apply, node: Node, state: _State) -> Iterator[_State]:
+        if node.op == term.op:
+            orders = [term.args]
+        elif _MIRRORED.get(node.op) == term.op:
+            orders = [term.args[::-1]]
+        else:
+            return
+        attrs = self._fit_attrs(term, node, state.attrs)
+        if attrs is None:
+            return
+        if term.op in COMMUTATIVE:
+            orders.append(term.args[::-1])
+        start = replace(state, attrs=attrs, interior=(*state.interior, node))
+        for order in orders:
+            states = [start]
+            for part, arg in zip(order, node.args, strict=True):
+                states = [after for s in states for after in self.fit(part, arg, s)]
+            yield from states
+
+    def _fit_attrs(
+        self, term: Apply, node: Node, bound: Mapping[str, Attribute | Dynamic]
+    ) -> Mapping[str, Attribute | Dynamic] | None:
+        named = dict(term.attrs)
+        result = dict(bound)
+        for attr in OPS[term.op].attrs:
+            actual = node.attrs.get(attr)
+            wanted = named.get(attr, OPS[term.op].defaults.get(attr))
+            if isinstance(wanted, AttrVar):
+                if result.setdefault(wanted.name, actual) != actual:
+                    return None
+            elif wanted != actual or isinstance(wanted, bool) != isinstance(actual, bool):
+                return None
+        return result
+
+    def _place(
+        self,
+        wanted: Sequence[_SignedTerm],
+        subject: Sequence[_Signed],
+        state: _State,
+        group: _Group | None,
+    ) -> Iterator[tuple[_State, list[_Signed]]]:
+        """Place the pattern's operands among the subject's, the ones that say most first.
+
+        With a `group`, the last variable that stands alone takes all that is left.
+        """
+        ordered = sorted(wanted, key=lambda w: isinstance(w.term, Var))
+        yield from self._place_rest(ordered, list(subject), state, group)
+
+    def _place_rest(
+        self,
+        wanted: list[_SignedTerm],
+        left: list[_Signed],
+        state: _State,
+        group: _Group | None,
+    ) -> Iterator[tuple[_State, list[_Signed]]]:
+        if not wanted:
+            yield state, left
+            return
+        first, others = wanted[0], wanted[1:]
+        if group is not None and not others and isinstance(first.term, Var) and len(left) > 1:
+            for bound in self._bind(first.term.name, group(first, left), state):
+                yield bound, []
+            return
+        for index, operand in enumerate(left):
+            if operand.inverse == first.inverse:
+                remaining = left[:index] + left[index + 1 :]
+                for bound in self._fit_signed(first, operand, state):
+                    yield from self._place_rest(others, remaining, bound, group)
+
+    def _fit_signed(self, wanted: _SignedTerm, operand: _Signed, state: _State) -> Iterator[_State]:
+        node = operand.node
+        if wanted.negative == operand.negative:
+            yield from self.fit(wanted.term, node, state)
+        elif isinstance(wanted.term, Var):
+            yield from self.fit(wanted.term, self.numbers.apply("neg", (node,)), state)
+        elif node.op == CONST and isinstance(node.value, (int, float)):
+            yield from self.fit(wanted.term, self.numbers.constant(-node.value), state)
+        elif _is_product(wanted.term):
+            yield from self._fit_product(wanted.term, node, state, negated=True)
+
+    def _sum_of(self, wanted: _SignedTerm, left: Sequence[_Signed]) -> Node:
+        """The operands that are left of a sum, as one value."""
+        ordered = sorted(left, key=lambda o: o.negative != wanted.negative)
+        total: Node | None = None
+        for operand in ordered:
+            negative = operand.negative != wanted.negative
+            if total is None:
+                total = self.numbers.apply("neg", (operand.node,)) if negative else operand.node
+            else:
+                total = self.numbers.apply("sub" if negative else "add", (total, operand.node))
+        assert total is not None
+        return total
+
+    def _product_of(self, wanted: _SignedTerm, left: Sequence[_Signed]) -> Node:
+        """The factors and divisors that are left of a product, as one value."""
+        above = [o.node for o in left if o.inverse == wanted.inverse]
+        below = [o.node for o in left if o.inverse != wanted.inverse]
+        total = above[0] if above else self.numbers.constant(1)
+        for node in above[1:]:
+            total = self.numbers.apply("mul", (total, node))
+        for node in below:
+            total = self.numbers.apply("div", (total, node))
+        return total
+
+
+_Group = Callable[[_SignedTerm, Sequence[_Signed]], Node]
+
+
+def _is_product(term: Term) -> bool:
+    while isinstance(term, Apply) and term.op == "neg":
+        term = term.args[0]
+    return isinstance(term, Apply) and term.op in _PRODUCT

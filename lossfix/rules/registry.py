@@ -1,0 +1,57 @@
+"""The rules that are installed: the catalogue and any other pack, by one entry point group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.metadata import entry_points
+
+from lossfix.errors import RuleError
+from lossfix.rules.rule import Rule
+
+GROUP = "lossfix.rules"
+"""A pack's entry point names a sequence of rules."""
+
+
+@cache
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of every installed pack, by code.
+
+    Raises RuleError where a pack cannot be loaded or two rules share a code or a name.
+    """
+    found: list[Rule] = []
+    for entry in entry_points(group=GROUP):
+        try:
+            found.extend(entry.load())
+        except Exception as error:  # a pack is somebody's code; name it, whatever it raised
+            raise RuleError(f"rule pack {entry.name!r} cannot be loaded: {error}") from error
+    for key in ("code", "name"):
+        _reject_twins([getattr(rule, key) for rule in found])
+    return tuple(sorted(found, key=lambda rule: rule.code))
+
+
+def _reject_twins(names: Sequence[str]) -> None:
+    twins = sorted({name for name in names if names.count(name) > 1})
+    if twins:
+        raise RuleError(f"two rules are called {twins[0]}; each needs a code and a name of its own")
+
+
+def named(name: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """The rules that a code, a prefix of codes or a name means. Raises RuleError for none."""
+    wanted = name.strip()
+    found = tuple(
+        rule
+        for rule in rules
+        if rule.name == wanted.lower() or rule.code.startswith(wanted.upper())
+    )
+    if not found or not wanted:
+        raise RuleError(f"no rule is called {name!r}; `lossfix rules` lists them")
+    return found
+
+
+def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[Rule, ...]:
+    """The rules that `select` names (all, where it is empty) less those that `ignore` names."""
+    rules = all_rules()
+    chosen = {r.code for name in select for r in named(name, rules)} if select else None
+    dropped = {r.code for name in ignore for r in named(name, rules)}
+    return tuple(r for r in rules if (chosen is None or r.code in chosen) and r.code not in dropped)
