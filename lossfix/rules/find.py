@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
+from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Kind, Node, Unit
@@ -26,19 +28,34 @@ _MIRRORED = {
 }
 
 
-def find(text: str, rules: Sequence[Rule]) -> tuple[Finding, ...]:
-    """Every finding in a module's text, in the order of the text. Raises SyntaxError."""
-    return find_in(lift_module(ast.parse(text)), Text(text), rules)
+def find(text: str, rules: Sequence[Rule], function: str | None = None) -> tuple[Finding, ...]:
+    """Every finding in a module's text, in the order of the text.
+
+    With `function`, that scope alone is looked at, as a loss whatever its name says.
+    Raises SyntaxError, and RuleError where the module has no such function.
+    """
+    return find_in(lift_module(ast.parse(text)), Text(text), rules, function)
 
 
-def find_in(module: Module, text: Text, rules: Sequence[Rule]) -> tuple[Finding, ...]:
+def find_in(
+    module: Module, text: Text, rules: Sequence[Rule], function: str | None = None
+) -> tuple[Finding, ...]:
     """Every finding in a lifted module, in the order of the text."""
     index = _by_operation(rules)
     found: list[Finding] = []
-    for unit in module.units:
+    units = module.units if function is None else (_as_loss(module, function),)
+    for unit in units:
         matches = _most_specific(list(_matches(unit, module.numbers, index)))
         found.extend(_finding(rule, hit, text) for rule, hit in matches)
     return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+
+
+def _as_loss(module: Module, function: str) -> Unit:
+    for unit in module.units:
+        if unit.name == function:
+            return replace(unit, kind=Kind.LOSS)
+    names = ", ".join(unit.name for unit in module.units if unit.name) or "none"
+    raise RuleError(f"there is no function {function!r} here; its functions are: {names}")
 
 
 def _by_operation(rules: Iterable[Rule]) -> Mapping[str, list[tuple[Rule, Rewrite]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
@@ -57,3 +58,15 @@ class Verdict:
 
 def not_run(contract: str, reason: str) -> Verdict:
     return Verdict(Outcome.NOT_RUN, contract, reason)
+
+
+def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
+    """The verdict that `as_json` wrote; KeyError, TypeError or ValueError for anything else."""
+    fields = dict(data)
+    contexts = tuple(
+        Context(**{**context, "outcome": Outcome(context["outcome"])})
+        for context in fields.pop("contexts")
+    )
+    outcome = Outcome(fields.pop("verdict"))
+    regimes, notes = tuple(fields.pop("regimes")), tuple(fields.pop("notes"))
+    return Verdict(outcome=outcome, contexts=contexts, regimes=regimes, notes=notes, **fields)

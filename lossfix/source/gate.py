@@ -1,0 +1,15 @@
+"""The byte gate: which files can hold a finding at all, before anything is parsed."""
+
+from __future__ import annotations
+
+import re
+
+_FRAMEWORK = re.compile(rb"tensorflow|keras|\bimport tf\b|\btf\.|\bK\.")
+
+
+def may_hold_a_loss(data: bytes) -> bool:
+    """Whether the bytes of a file name a framework that the vocabulary knows.
+
+    UTF-16 and UTF-32 files pass; Python cannot read them, and reading says so.
+    """
+    return _FRAMEWORK.search(data) is not None or b"\x00" in data

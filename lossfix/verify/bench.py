@@ -1,0 +1,250 @@
+"""The bench: one pair of losses, its inputs, and every context they can be run in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossfix.verify.conventions import LABEL, PREDICTION
+from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
+from lossfix.verify.load import Loaded
+from lossfix.verify.numerics import Array, neighbour
+from lossfix.verify.regimes import Draw, Values, draw, regime_named
+from lossfix.verify.request import Hints, Options
+from lossfix.verify.results import Result, RunError
+
+Run = Callable[[Mapping[str, NDArray[np.generic]]], Result]
+MakeRun = Callable[..., Run]
+
+
+class NoInputsError(Exception):
+    """No inputs were found on which the original runs."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The original in float64 at one draw, and how far it can be trusted.
+
+    Where the original does not run in float64, its result in the draw's dtype stands in.
+
+    `spread` is how much the result moves when the predictions move by one ulp of the draw's
+    dtype; `noise` is the largest error of the original in that dtype at the draw and beside it.
+    Both are arrays like the result's, by "value" and by parameter.
+    """
+
+    result: Result
+    spread: Mapping[str, Array]
+    noise: Mapping[str, Array]
+    wide: bool = True  # False: the original does not run in float64, and this is it in its dtype
+
+
+@dataclass
+class Bench:
+    """Runs the pair. "before" and "after" are the texts as they are; "wide ..." are in float64."""
+
+    loaded: dict[str, Loaded]
+    make_run: MakeRun
+    plan: Plan
+    device: str
+    seed: int
+    _runs: dict[tuple[str, str, str], Run] = field(default_factory=dict)
+    _references: dict[int, tuple[Draw, Reference | None]] = field(default_factory=dict)
+
+    @property
+    def differentiated(self) -> tuple[str, ...]:
+        return differentiated(self.plan)
+
+    def run(self, which: str, mode: str, dtype: str, values: Mapping[str, Any]) -> Result:
+        """One run; in float64 the widened text is taken. Raises RunError."""
+        if dtype == "float64":
+            which = f"wide {which}"
+        key = (which, mode, dtype)
+        if key not in self._runs:
+            if which not in self.loaded:
+                raise RunError("the loss cannot be loaded in float64")
+            self._runs[key] = self.make_run(
+                self.loaded[which].function,
+                self.plan.settings,
+                self.differentiated,
+                mode,
+                dtype,
+                self.device,
+                wide=dtype == "float64",
+            )
+        return self._runs[key](values)
+
+    def try_run(self, which: str, mode: str, dtype: str, draw: Draw) -> Result | None:
+        try:
+            return self.run(which, mode, dtype, draw.values)
+        except RunError:
+            return None
+
+    def reference(self, draw: Draw) -> Reference | None:
+        """The original in float64 at `draw`; None where it does not run."""
+        known = self._references.get(id(draw))
+        if known is None:
+            known = (draw, self._measure(draw))
+            self._references[id(draw)] = known
+        return known[1]
+
+    def _measure(self, draw: Draw) -> Reference | None:
+        wide = "float64"
+        exact = self.try_run("before", "eager", wide, draw)
+        if exact is None:
+            wide = draw.dtype
+            exact = self.try_run("before", "eager", wide, draw)
+        if exact is None:
+            return None
+        spread = {k: np.zeros_like(v) for k, v in arrays(exact).items()}
+        noise = {k: np.zeros_like(v) for k, v in arrays(exact).items()}
+        _widen(noise, exact, self.try_run("before", "eager", draw.dtype, draw))
+        rng = np.random.default_rng((self.seed, 7))
+        for number in range(4):
+            beside = Draw(draw.regime, draw.dtype, self._beside(draw, rng, number))
+            moved = self.try_run("before", "eager", wide, beside)
+            _widen(spread, exact, moved)
+            if moved is not None and number < 2:
+                near = self.try_run("before", "eager", draw.dtype, beside)
+                _widen(noise, moved, near)
+        return Reference(exact, spread, noise, wide == "float64")
+
+    def _beside(self, draw: Draw, rng: np.random.Generator, number: int) -> Values:
+        values = dict(draw.values)
+        for name in self.differentiated:
+            array = np.asarray(values[name], dtype=np.float64)
+            signs = rng.choice([-1.0, 1.0], array.shape) if number > 1 else np.ones(array.shape)
+            direction = signs if number != 1 else -signs
+            values[name] = neighbour(array, draw.dtype, np.asarray(direction))
+        return values
+
+
+def arrays(result: Result) -> dict[str, Array]:
+    """Value and gradients by name; a missing gradient is left out."""
+    found = {"value": result.value}
+    found.update({k: g for k, g in result.gradients.items() if g is not None})
+    return found
+
+
+def _widen(into: dict[str, Array], a: Result, b: Result | None) -> None:
+    """Raises each array of `into` to |a - b|; not finite or missing counts as infinite."""
+    others = {} if b is None else arrays(b)
+    for name, array in arrays(a).items():
+        if name not in into:
+            continue
+        other = others.get(name)
+        if other is None or other.shape != into[name].shape:
+            into[name] = np.full_like(into[name], np.inf)
+            continue
+        with np.errstate(all="ignore"):
+            distance = np.where(array == other, 0.0, np.abs(array - other))
+        distance = np.where(np.isnan(distance), np.inf, distance)
+        into[name] = np.maximum(into[name], distance)
+
+
+def differentiated(plan: Plan) -> tuple[str, ...]:
+    return tuple(t.name for t in plan.tensors if t.role == PREDICTION and t.dtype == "float")
+
+
+def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options) -> Plan:
+    """The first plan on which the original runs well: finite, and with a gradient.
+
+    Raises NoInputsError, saying what was tried and the last error, and InputError for a bad spec.
+    """
+    specs = options.inputs or _specs_in(loaded)
+    best: tuple[int, Plan] | None = None
+    tried: list[str] = []
+    last = ""
+    for plan in plans(loaded.signature, hints, specs):
+        if not differentiated(plan):
+            continue
+        kinds = _kinds(plan)
+        outcomes = [(k, *_score(loaded, make_run, plan.with_kinds(k), options.seed)) for k in kinds]
+        tried.append(str(plan))
+        for kind, score, error in outcomes:
+            last = error or last
+            if score and (best is None or score > best[0]):
+                best = (score, plan.with_kinds(kind))
+        if best is not None and (best[0] >= 3 or (best[0] == 2 and len(tried) >= 7)):
+            break
+    if best is None:
+        if not tried:
+            raise NoInputsError(f"the loss takes no tensor that could be a prediction; {HOW}")
+        shown = "; ".join(dict.fromkeys(tried[:3]))
+        raise NoInputsError(
+            f"the original runs on none of {len(tried)} kinds of inputs "
+            f"(tried {shown}, ...); the last error was {last}; {HOW}"
+        )
+    return best[1]
+
+
+def _specs_in(loaded: Loaded) -> tuple[str, ...]:
+    code = getattr(loaded.function, "__code__", None)
+    if code is None:
+        code = getattr(getattr(loaded.function, "__func__", None), "__code__", None)
+    if code is None:
+        return ()
+    first = code.co_firstlineno
+    last = max((line for *_, line in code.co_lines() if line), default=first)
+    return comment_specs(loaded.slice.text, max(1, first - 1), last + 1)
+
+
+def _kinds(plan: Plan) -> list[dict[str, str]]:
+    """What predictions and labels may be, widest first."""
+    choices = [
+        {PREDICTION: "any", LABEL: "any"},
+        {PREDICTION: "any", LABEL: "binary"},
+        {PREDICTION: "probability", LABEL: "any"},
+        {PREDICTION: "probability", LABEL: "binary"},
+        {PREDICTION: "probability", LABEL: "probability"},
+    ]
+    found: list[dict[str, str]] = []
+    for choice in choices:
+        for tensor in plan.tensors:
+            if tensor.role == PREDICTION and tensor.kind in ("real", "probability"):
+                if choice[PREDICTION] not in ("any", tensor.kind):
+                    break
+                choice = {**choice, PREDICTION: tensor.kind}
+            if tensor.role == LABEL and tensor.kind not in ("any",):
+                choice = {**choice, LABEL: tensor.kind}
+        else:
+            if choice not in found:
+                found.append(choice)
+    return found
+
+
+def _score(loaded: Loaded, make_run: MakeRun, plan: Plan, seed: int) -> tuple[int, str]:
+    """3: finite with a gradient on every ordinary regime; 2: finite; 1: runs; 0: does not."""
+    run = make_run(loaded.function, plan.settings, differentiated(plan), "eager", "float32")
+    names = ["typical"]
+    kinds = {t.role: t.kind for t in plan.tensors if not t.given}
+    if kinds.get(PREDICTION) in ("any", "real"):
+        names = ["typical reals"] + (["typical"] if kinds[PREDICTION] == "any" else [])
+    if kinds.get(LABEL) == "any" and kinds.get(PREDICTION) in ("any", "real"):
+        names.append("real labels")
+    score = 3
+    for name in names:
+        try:
+            result = run(draw(plan, regime_named(name), "float32", seed).values)
+        except RunError as error:
+            return 0, str(error)
+        if not np.isfinite(result.value).all():
+            score = min(score, 1)
+        elif not result.has_gradient or not result.gradients_finite:
+            score = min(score, 2)
+    return score, ""
+
+
+__all__ = [
+    "Bench",
+    "InputError",
+    "NoInputsError",
+    "Reference",
+    "RunError",
+    "arrays",
+    "differentiated",
+    "find_plan",
+]

@@ -1,0 +1,206 @@
+"""Tolerances that come from the dtype and the conditioning, never from a bare constant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lossfix.verify.bench import Reference, arrays
+from lossfix.verify.numerics import FORMATS, Array
+from lossfix.verify.regimes import ORDINARY, WEAK, Draw
+from lossfix.verify.results import Result
+
+Mask = NDArray[np.bool_]
+
+# float32's noise over float64's, for the same algorithm at the same point
+_NARROWER = 2.0**-29
+_SATURATED = 2.0**-6  # relative noise above which float64's own noise cannot be told from it
+
+
+@dataclass(frozen=True)
+class Observation:
+    """The pair at one draw in one context."""
+
+    mode: str
+    dtype: str
+    draw: Draw
+    before: Result
+    after: Result
+    reference: Reference | None
+    spared: tuple[Result, ...] = ()  # the original at this draw in the other modes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What broke the contract: which array ("value" or a parameter) and how, in a sentence."""
+
+    what: str
+    message: str
+
+
+def tolerance(reference: Reference, name: str, dtype: str) -> Array:
+    """How far from the reference a correct result may be, per element. Infinite where undecided."""
+    form = FORMATS[dtype]
+    exact = arrays(reference.result)[name]
+    spread, noise = reference.spread[name], reference.noise[name]
+    with np.errstate(all="ignore"):
+        size = np.abs(exact)
+        top = float(np.max(size[np.isfinite(size)], initial=0.0))
+        saturated = ~(noise <= _SATURATED * size + 16.0 * FORMATS["float32"].eps * top)
+        doubt = np.where(saturated, 1e-3 * size, 64.0 * _NARROWER * noise)
+        floor = 4.0 * form.eps * max(top, 1.0)
+        if dtype == "float64":
+            # a spread that large is a jump, such as a kink's two sides, and not a slope
+            jump = spread > 1e-3 * np.maximum(size, 1e-3 * top)
+            near = np.where(jump, 8.0 * spread, 64.0 * _NARROWER * spread)
+            return 1e-9 * size + 1e-12 * top + near + doubt + floor
+        if not reference.wide:
+            doubt = np.sqrt(form.eps) * (size + top)
+        return 32.0 * form.eps * size + 8.0 * spread + doubt + floor
+
+
+def own_error(seen: Observation, name: str) -> Array:
+    """The original's own error in this dtype: the worst of all modes, at the draw and beside it."""
+    assert seen.reference is not None
+    exact = arrays(seen.reference.result)[name]
+    error = np.zeros_like(exact)
+    if seen.dtype != "float64":
+        noise = seen.reference.noise[name]
+        error = np.where(np.isfinite(noise), noise, 0.0)
+    for result in (seen.before, *seen.spared):
+        other = arrays(result).get(name)
+        if other is not None and other.shape == exact.shape:
+            with np.errstate(all="ignore"):
+                distance = np.abs(other - exact)
+            error = np.maximum(error, np.where(np.isfinite(distance), distance, 0.0))
+    return error
+
+
+def lost(seen: Observation) -> Failure | None:
+    """A number that was finite and is not any more, or a gradient that is gone."""
+    before, after = arrays(seen.before), arrays(seen.after)
+    exact = arrays(seen.reference.result) if seen.reference else {}
+    for name, old in before.items():
+        new = after.get(name)
+        if new is None:
+            if np.any(old[np.isfinite(old)] != 0.0):
+                return Failure(name, f"the gradient for {name} is None and was not before")
+            continue
+        if new.shape != old.shape:
+            return Failure(name, f"{_of(name)} has shape {new.shape} and had {old.shape}")
+        worse = np.isfinite(old) & ~np.isfinite(new)
+        true = exact.get(name)
+        if true is not None and true.shape == new.shape:
+            # infinite where the true number is too large for the dtype is no loss
+            huge = ~np.isfinite(true) | (np.abs(true) > FORMATS[seen.dtype].largest)
+            worse &= ~(huge & np.isinf(new))
+        if worse.any():
+            return Failure(name, f"{_of(name)} is {_bad(new, worse)} where it was finite")
+    return None
+
+
+def differs(seen: Observation) -> Failure | None:
+    """A number away from the reference by more than the tolerance and the original's own error.
+
+    Only where the reference is finite; regimes of tiny numbers are not judged this way.
+    """
+    if seen.reference is None or seen.draw.regime in WEAK:
+        return None
+    if not seen.reference.wide and seen.draw.regime not in ORDINARY:
+        return None
+    exact, after = arrays(seen.reference.result), arrays(seen.after)
+    before = arrays(seen.before)
+    for name, true in exact.items():
+        new = after.get(name)
+        if new is None or name not in before:
+            continue
+        if new.shape != true.shape:
+            return Failure(name, f"{_of(name)} has shape {new.shape} and had {true.shape}")
+        judged = np.isfinite(true) & np.isfinite(new)
+        judged &= np.abs(true) <= FORMATS[seen.dtype].largest
+        with np.errstate(all="ignore"):
+            allowed = np.maximum(
+                tolerance(seen.reference, name, seen.dtype), 4.0 * own_error(seen, name)
+            )
+            wrong = judged & (np.abs(new - true) > allowed)
+        if wrong.any():
+            at = _worst(np.abs(new - true), wrong)
+            return Failure(
+                name,
+                f"{_of(name)} is {new[at]:.9g} where the float64 original gives {true[at]:.9g}",
+            )
+    return None
+
+
+def mended(seen: Observation) -> set[str]:
+    """Which of "value" and "gradient" had a number that was not finite and now is."""
+    before, after = arrays(seen.before), arrays(seen.after)
+    return {
+        "value" if name == "value" else "gradient"
+        for name, old in before.items()
+        if name in after and after[name].shape == old.shape
+        if np.any(~np.isfinite(old) & np.isfinite(after[name]))
+    }
+
+
+def half_mended(seen: Observation) -> Failure | None:
+    """A gradient that is still not finite where the value, which was not, now is."""
+    if seen.reference is None or not seen.reference.wide or seen.draw.regime == "subnormal":
+        return None
+    true, old, new = seen.reference.result.value, seen.before.value, seen.after.value
+    if new.shape != old.shape or not np.any(np.isfinite(true) & ~np.isfinite(old)):
+        return None
+    if not np.all(np.isfinite(new) | ~np.isfinite(true)):
+        return None
+    return next((f for f in unmended(seen) if f.what != "value"), None)
+
+
+def unmended(seen: Observation) -> list[Failure]:
+    """Numbers that are still not finite although the true ones are, and fit the dtype."""
+    found: list[Failure] = []
+    if seen.reference is None or not seen.reference.wide:
+        return found
+    exact, after = arrays(seen.reference.result), arrays(seen.after)
+    for name, true in exact.items():
+        new = after.get(name)
+        if new is None or new.shape != true.shape:
+            continue
+        # a number near the dtype's end may overflow on the way to a finite result
+        roomy = np.abs(true) < np.sqrt(FORMATS[seen.dtype].largest)
+        bad = np.isfinite(true) & roomy & ~np.isfinite(new)
+        if bad.any():
+            message = f"{_of(name)} is still {_bad(new, bad)} and the true one is finite"
+            found.append(Failure(name, message))
+    return found
+
+
+def singular(seen: Observation) -> bool:
+    """Whether the original, here or in float64, is not finite."""
+    true = seen.reference is None or seen.reference.result.finite
+    return not (seen.before.finite and true)
+
+
+def cosine(a: Array, b: Array) -> float | None:
+    """The cosine between two gradients; None where one is zero, missing or not finite."""
+    if a.shape != b.shape or not a.size:
+        return None
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return None
+    a, b = a / max(np.abs(a).max(), 1e-300), b / max(np.abs(b).max(), 1e-300)
+    sizes = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+    return float(a @ b) / sizes if sizes > 0 else None
+
+
+def _of(name: str) -> str:
+    return "the value" if name == "value" else f"the gradient for {name}"
+
+
+def _bad(array: Array, where: Mask) -> str:
+    return "NaN" if np.isnan(array[where]).any() else "infinite"
+
+
+def _worst(error: Array, wrong: Mask) -> tuple[int, ...]:
+    flat = int(np.argmax(np.where(wrong, error, -1.0)))
+    return tuple(int(i) for i in np.unravel_index(flat, error.shape))

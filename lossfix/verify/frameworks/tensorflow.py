@@ -1,0 +1,181 @@
+"""Running a loss with TensorFlow: eager, as a graph, and compiled by XLA."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from lossfix.verify.results import Result, RunError
+
+_FALLBACK = "AutoGraph could not transform"
+
+
+def versions() -> dict[str, str]:
+    found = {"tensorflow": str(tf.__version__), "numpy": str(np.__version__)}
+    with contextlib.suppress(ImportError):
+        import keras
+
+        found["keras"] = str(keras.__version__)
+    return found
+
+
+def warm() -> None:
+    """Imports what most losses import; computes nothing, so that the process may still fork."""
+    with contextlib.suppress(ImportError):
+        import keras  # noqa: F401
+
+
+def gpus() -> list[str]:
+    """Names of the GPUs that TensorFlow sees. It starts the GPU runtime."""
+    return [str(d.name) for d in tf.config.list_physical_devices("GPU")]
+
+
+def start(device: str) -> None:
+    """Settings of the worker's process, before anything runs."""
+    tf.get_logger().setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore")
+    if device == "gpu":
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        for gpu in tf.config.list_physical_devices("GPU"):
+            with contextlib.suppress(RuntimeError):
+                tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextlib.contextmanager
+def keras_float(dtype: str) -> Iterator[None]:
+    """Keras's default float while the block runs: its losses cast to it."""
+    try:
+        from keras import config
+    except ImportError:
+        yield
+        return
+    before = config.floatx()
+    config.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        config.set_floatx(before)
+
+
+class _Fallbacks(logging.Handler):
+    """Hears AutoGraph say that it runs code as it is, without converting it."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.heard: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if _FALLBACK in message:
+            self.heard.append(" ".join(message.split())[:200])
+
+
+class Runner:
+    """One loss in one context. Each call takes the inputs by name and gives value and gradients."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        settings: Mapping[str, Any],
+        differentiated: tuple[str, ...],
+        mode: str,
+        dtype: str,
+        device: str = "cpu",
+        wide: bool = False,
+    ) -> None:
+        self._settings = dict(settings)
+        self._function = function
+        self._differentiated = differentiated
+        self._mode = mode
+        self._dtype = tf.as_dtype(dtype)
+        self._float = "float64" if wide else "float32"
+        self._device = "/GPU:0" if device == "gpu" else "/CPU:0"
+        self._compiled: dict[tuple[tuple[int, ...], ...], Any] = {}
+
+    def __call__(self, values: Mapping[str, NDArray[np.generic]]) -> Result:
+        """Runs once; raises RunError for what the loss or the framework raises."""
+        fallbacks = _Fallbacks()
+        logger = tf.get_logger()
+        logger.addHandler(fallbacks)
+        try:
+            with tf.device(self._device), keras_float(self._float):
+                tensors = {name: self._tensor(value) for name, value in values.items()}
+                value, gradients = self._run(tensors)
+                result = Result(
+                    tf.cast(value, tf.float64).numpy(),
+                    {
+                        name: None if g is None else tf.cast(g, tf.float64).numpy()
+                        for name, g in gradients.items()
+                    },
+                )
+        except RunError:
+            raise
+        except MemoryError:
+            raise
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(_line(error)) from None
+        except Exception as error:
+            raise RunError(f"{type(error).__name__}: {_line(error)}") from None
+        finally:
+            logger.removeHandler(fallbacks)
+        if fallbacks.heard:
+            raise RunError(f"AutoGraph did not convert the loss: {fallbacks.heard[0]}")
+        return result
+
+    def _tensor(self, value: NDArray[np.generic]) -> Any:
+        if value.dtype == np.float64:
+            if self._dtype == tf.float64:
+                return tf.constant(value)
+            return tf.cast(tf.constant(value.astype(np.float32)), self._dtype)
+        return tf.constant(value)
+
+    def _run(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        if self._mode == "eager":
+            tf.config.run_functions_eagerly(True)
+            try:
+                return self._step(tensors)
+            finally:
+                tf.config.run_functions_eagerly(False)
+        key = tuple(tuple(t.shape) for t in tensors.values())
+        if key not in self._compiled:
+            self._compiled[key] = tf.function(
+                self._step, jit_compile=self._mode == "xla", reduce_retracing=False
+            )
+        value, gradients = self._compiled[key](dict(tensors))
+        return value, gradients
+
+    def _step(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+        watched = {name: tensors[name] for name in self._differentiated}
+        with tf.GradientTape() as tape:
+            tape.watch(list(watched.values()))
+            value = self._function(**tensors, **self._settings)
+            value = _as_tensor(value)
+        gradients = tape.gradient(value, watched)
+        return value, {
+            name: None if g is None else tf.convert_to_tensor(g) for name, g in gradients.items()
+        }
+
+
+def _as_tensor(value: Any) -> Any:
+    if value is None:
+        raise RunError("the loss returns None")
+    if isinstance(value, list | tuple | dict | str):
+        raise RunError(f"the loss returns a {type(value).__name__}, not one tensor")
+    value = tf.convert_to_tensor(value)
+    if value.dtype.is_complex or value.dtype == tf.string:
+        raise RunError(f"the loss returns a tensor of {value.dtype.name}")
+    return value
+
+
+def _line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # AutoGraph puts "in user code:" and a traceback before what went wrong
+    text = lines[-1] if lines and lines[0].startswith("in user code") else " ".join(lines)
+    return text if len(text) <= 240 else text[:237] + "..."

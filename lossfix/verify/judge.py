@@ -1,0 +1,358 @@
+"""The verdict on one pair: every context, every regime, and the contract's own questions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from lossfix.rules.contracts import (
+    Contract,
+    Exact,
+    Guarded,
+    Meaning,
+    Monotone,
+    Relaxed,
+    StraightThrough,
+)
+from lossfix.verify.bench import Bench, arrays
+from lossfix.verify.checks import Check, check_of, still_open
+from lossfix.verify.compare import Failure, Observation, cosine, mended, unmended
+from lossfix.verify.numerics import error_bits
+from lossfix.verify.plain import plain
+from lossfix.verify.regimes import ORDINARY, WEAK, Draw, draws, one_row
+from lossfix.verify.request import Hints, Options
+from lossfix.verify.results import Result, RunError
+from lossfix.verify.shrink import counterexample, shrink
+from lossfix.verify.trends import Trend, limit, live_fraction, rank
+from lossfix.verify.verdict import Context, Outcome, Verdict
+
+_LIVE = 0.05  # of ordinary predictions must get a gradient from a relaxation
+
+
+@dataclass
+class _Record:
+    """What is gathered while the contexts run."""
+
+    contexts: list[Context] = field(default_factory=list)
+    failures: list[tuple[Observation, Failure]] = field(default_factory=list)
+    raised: str = ""  # the new loss raises where the original ran
+    open: dict[str, tuple[Observation, Failure]] = field(default_factory=dict)
+    mended: set[str] = field(default_factory=set)
+    unmended: list[tuple[Observation, Failure]] = field(default_factory=list)
+    gradients: set[str] = field(default_factory=set)
+    cosine: float | None = None
+    wide: bool = True
+    regimes: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def judge(
+    bench: Bench,
+    contract: Contract,
+    hints: Hints,
+    options: Options,
+    levels: Sequence[tuple[float, str]],
+) -> Verdict:
+    """Runs the pair everywhere and judges it; `levels` are the new loss at rising sharpness."""
+    check = check_of(contract)
+    record = _Record()
+    for dtype in options.dtypes:
+        _dtype(bench, check, record, dtype, hints, options)
+    figures: dict[str, float] = {}
+    reason, example = _broken(bench, contract, check, record)
+    if not reason and isinstance(contract, Monotone) and not hints.at_root:
+        reason = "the term is not at the root of the loss, where an increasing function is harmless"
+    undecided = ""
+    if not reason:
+        for trend in _trends(bench, contract, hints, options, levels):
+            figures.update(trend.figures)
+            if trend.failure and trend.decided:
+                reason, example = trend.failure, plain(dict(trend.evidence or {}))
+                break
+            undecided = undecided or trend.failure
+    if record.cosine is not None:
+        figures["gradient cosine"] = record.cosine
+    _describe(bench, contract, record, figures)
+    ran = [c for c in record.contexts if c.outcome is not Outcome.NOT_RUN]
+    if reason:
+        outcome = Outcome.REFUTED
+    elif not ran:
+        outcome = Outcome.NOT_RUN
+        reason = next((c.reason for c in record.contexts if c.reason), "no context ran")
+    elif undecided:
+        outcome, reason = Outcome.NOT_RUN, undecided
+    else:
+        outcome = Outcome.VERIFIED
+        reason = (
+            f"{contract.promise}: held in {len(ran)} contexts over {len(record.regimes)} regimes"
+        )
+    return Verdict(
+        outcome,
+        contract.name,
+        reason,
+        example,
+        tuple(record.contexts),
+        options.seed,
+        device=bench.device,
+        figures={k: v for k, v in figures.items() if np.isfinite(v)},
+        regimes=tuple(record.regimes),
+        notes=tuple(dict.fromkeys(record.notes)),
+    )
+
+
+def _dtype(
+    bench: Bench, check: Check, record: _Record, dtype: str, hints: Hints, options: Options
+) -> None:
+    """All modes of one dtype. The float64 context sees the float32 draws."""
+    drawn = "float32" if dtype == "float64" else dtype
+    made = draws(bench.plan, drawn, options.seed, hints.thresholds)
+    if dtype == "float32" and made:
+        alone = one_row(made[0], bench.plan)
+        if alone is not None and bench.try_run("before", "eager", dtype, alone) is not None:
+            made.append(alone)
+    originals: dict[str, list[Result | None]] = {}
+    refused: dict[str, str] = {}
+    for mode in options.modes:
+        originals[mode] = []
+        for draw in made:
+            if mode in refused:
+                break
+            try:
+                originals[mode].append(bench.run("before", mode, dtype, draw.values))
+            except RunError as error:
+                originals[mode].append(None)
+                if not any(originals[mode]):
+                    refused[mode] = f"the original: {error}"
+    _disagreements(record, made, dtype, originals, refused)
+    for mode in options.modes:
+        if mode in refused:
+            record.contexts.append(
+                Context(mode, dtype, bench.device, Outcome.NOT_RUN, refused[mode])
+            )
+            continue
+        others = [m for m in options.modes if m != mode and m not in refused]
+        spared = [
+            tuple(r for m in others if (r := originals[m][i]) is not None) for i in range(len(made))
+        ]
+        record.contexts.append(
+            _context(bench, check, record, mode, dtype, made, originals[mode], spared)
+        )
+
+
+def _context(
+    bench: Bench,
+    check: Check,
+    record: _Record,
+    mode: str,
+    dtype: str,
+    made: list[Draw],
+    originals: list[Result | None],
+    spared: list[tuple[Result, ...]],
+) -> Context:
+    compared = 0
+    broken: Failure | None = None
+    bits = _Bits()
+    for draw, before, beside in zip(made, originals, spared, strict=True):
+        if before is None:
+            continue
+        try:
+            after = bench.run("after", mode, dtype, draw.values)
+        except RunError as error:
+            if "AutoGraph did not convert" in str(error):
+                reason = f"the new loss: {error}"
+                return Context(mode, dtype, bench.device, Outcome.NOT_RUN, reason)
+            if dtype == "float64":
+                reason = f"the new loss: {error}"
+                return Context(mode, dtype, bench.device, Outcome.NOT_RUN, reason)
+            record.raised = record.raised or (
+                f"the new loss raises in {mode} {dtype} ({draw.regime}): {error}"
+            )
+            return Context(mode, dtype, bench.device, Outcome.REFUTED, f"raises {error}", compared)
+        seen = Observation(mode, dtype, draw, before, after, bench.reference(draw), beside)
+        compared += 1
+        record.regimes[draw.regime] = None
+        _gather(record, seen)
+        bits.add(seen)
+        failure = check(seen)
+        if failure is not None:
+            broken = broken or failure
+            record.failures.append((seen, failure))
+    outcome = Outcome.REFUTED if broken else Outcome.VERIFIED
+    reason = broken.message if broken else ""
+    return Context(mode, dtype, bench.device, outcome, reason, compared, *bits.worst())
+
+
+def _gather(record: _Record, seen: Observation) -> None:
+    record.mended |= mended(seen)
+    for kind in ("value", "gradient"):
+        infinite = still_open(seen, kind)
+        if infinite is not None:
+            record.open.setdefault(kind, (seen, infinite))
+    record.unmended.extend((seen, failure) for failure in unmended(seen))
+    if seen.reference is not None and not seen.reference.wide:
+        record.wide = False
+    old = [n for n, g in seen.before.gradients.items() if g is not None]
+    new = [n for n, g in seen.after.gradients.items() if g is not None]
+    record.gradients.update(set(new) - set(old))
+    if seen.draw.regime in ORDINARY and seen.dtype != "bfloat16":
+        near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
+        if near is not None:
+            record.cosine = near if record.cosine is None else min(record.cosine, near)
+
+
+class _Bits:
+    """Worst bits of error of value and gradient, before and after."""
+
+    def __init__(self) -> None:
+        self._worst: dict[str, float] = {}
+
+    def add(self, seen: Observation) -> None:
+        if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
+            return
+        if seen.dtype == "float64":  # there the original is the reference itself
+            return
+        for name, true in arrays(seen.reference.result).items():
+            for version, result in (("before", seen.before), ("after", seen.after)):
+                got = arrays(result).get(name)
+                found = None if got is None else error_bits(got, true, seen.dtype)
+                if found is not None:
+                    key = f"{'value' if name == 'value' else 'gradient'} {version}"
+                    self._worst[key] = max(self._worst.get(key, 0.0), found)
+
+    def worst(self) -> tuple[float | None, ...]:
+        keys = ("value before", "value after", "gradient before", "gradient after")
+        return tuple(self._worst.get(key) for key in keys)
+
+
+def _broken(
+    bench: Bench, contract: Contract, check: Check, record: _Record
+) -> tuple[str, dict[str, Any] | None]:
+    """Why the contract is broken, with the smallest counterexample, or ""."""
+    if record.raised:
+        return record.raised, None
+    found = list(record.failures)
+    if record.unmended and isinstance(contract, Exact):
+        seen, failure = record.unmended[0]
+        record.notes.append(
+            f"some place of the loss is as unstable as before: {failure.message} "
+            f"({seen.mode} {seen.dtype}, {seen.draw.regime})"
+        )
+    if isinstance(contract, Guarded) and not found:
+        for kind, (seen, failure) in record.open.items():
+            if kind not in record.mended:
+                found.append((seen, failure))
+                check = partial(still_open, kind=kind)
+                break
+            record.notes.append(
+                f"{failure.message}, as the original's ({seen.mode} {seen.dtype}, "
+                f"{seen.draw.regime}); other places of that kind are mended"
+            )
+    if not found:
+        return "", None
+    # an eager failure in float64 or float32 is the easiest to reproduce
+    order = {"eager": 0, "graph": 1, "xla": 2}
+    seen, failure = min(found, key=lambda f: (f[0].dtype == "bfloat16", order.get(f[0].mode, 3)))
+    seen, failure = shrink(bench, check, seen, failure)
+    where = f"{seen.mode} {seen.dtype}, regime {seen.draw.regime}"
+    return f"{failure.message} ({where})", counterexample(seen, failure)
+
+
+def _trends(
+    bench: Bench,
+    contract: Contract,
+    hints: Hints,
+    options: Options,
+    levels: Sequence[tuple[float, str]],
+) -> list[Trend]:
+    if isinstance(contract, Monotone):
+        return [rank(bench, options.seed)]
+    if isinstance(contract, Relaxed) and contract.sharpness is not None:
+        if len(levels) < 3:
+            return [Trend("the limit was not checked: the new loss shows no sharpness", False)]
+        return [
+            limit(bench, levels, options.seed, hints.thresholds),
+            _alive(bench, options, hints),
+        ]
+    return []
+
+
+def _alive(bench: Bench, options: Options, hints: Hints) -> Trend:
+    """Gradient at the threshold, and over enough of the predictions to learn from."""
+    for draw in draws(bench.plan, "float32", options.seed, hints.thresholds):
+        if draw.regime.startswith("threshold"):
+            after = bench.try_run("after", "eager", "float32", draw)
+            if after is not None and not np.any(after.flat_gradient() != 0.0):
+                return Trend(f"the gradient of the new loss is zero at the {draw.regime}")
+    share = live_fraction(bench, options.seed)
+    if share is None:
+        return Trend()
+    figures = {"share of predictions with a gradient": share}
+    if share < _LIVE:
+        return Trend(
+            f"only {share:.1%} of ordinary predictions get a gradient: the sharpness is too high",
+            figures=figures,
+        )
+    return Trend(figures=figures)
+
+
+def _disagreements(
+    record: _Record,
+    made: list[Draw],
+    dtype: str,
+    originals: dict[str, list[Result | None]],
+    refused: dict[str, str],
+) -> None:
+    """Notes where the original's contexts disagree about what is finite."""
+    modes = [m for m in originals if m not in refused]
+    for what in ("value", "gradient"):
+        told: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+        for index, draw in enumerate(made):
+            fine = {m: _fine(r, what) for m in modes if (r := originals[m][index]) is not None}
+            good = tuple(m for m, f in fine.items() if f)
+            bad = tuple(m for m, f in fine.items() if not f)
+            if good and bad:
+                told.setdefault((good, bad), []).append(draw.regime)
+        for (good, bad), regimes in told.items():
+            record.notes.append(
+                f"the original's {what} in {dtype} is finite in {', '.join(good)} and not in "
+                f"{', '.join(bad)} (regimes: {', '.join(regimes)})"
+            )
+
+
+def _fine(result: Result, what: str) -> bool:
+    return bool(np.isfinite(result.value).all()) if what == "value" else result.gradients_finite
+
+
+def _describe(bench: Bench, contract: Contract, record: _Record, figures: dict[str, float]) -> None:
+    """Notes on what differs by design, and on what the evidence leans on."""
+    if not record.wide:
+        record.notes.append(
+            "the original does not run in float64; the two were compared with each other only, "
+            "in ordinary regimes"
+        )
+    for name in sorted(record.gradients):
+        record.notes.append(f"the original gives no gradient for {name}; the new loss does")
+    if not isinstance(contract, Meaning | StraightThrough):
+        return
+    for draw in draws(bench.plan, "float32", 0)[:1]:
+        before = bench.try_run("before", "eager", "float32", draw)
+        after = bench.try_run("after", "eager", "float32", draw)
+        if before is None or after is None:
+            continue
+        if before.value.shape != after.value.shape:
+            record.notes.append(
+                f"the result's shape changes from {before.value.shape} to {after.value.shape}"
+            )
+            same = np.isclose(after.value.mean(), before.value.mean(), rtol=1e-5, atol=1e-7)
+            record.notes.append(
+                "the mean of the new result is "
+                + ("" if same else "not ")
+                + "the old one's, so without sample weights training "
+                + ("stays as it was" if same else "changes")
+            )
+        figures["value before"] = float(before.value.mean())
+        figures["value after"] = float(after.value.mean())

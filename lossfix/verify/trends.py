@@ -1,0 +1,163 @@
+"""What a contract asks over many draws: the order of values, and the limit of a relaxation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from lossfix.verify.bench import Bench
+from lossfix.verify.numerics import Array
+from lossfix.verify.plain import plain_draw
+from lossfix.verify.regimes import Draw, typical
+from lossfix.verify.results import Result, RunError
+
+RANKED = 48  # draws whose order is compared
+LIMIT_DRAWS = 12
+GROWTH = 4.0  # by which the sharpness grows from level to level
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Passed (no failure) or not, with figures; `evidence` goes into the counterexample."""
+
+    failure: str = ""
+    decided: bool = True  # False: nothing could be said, and `failure` says why
+    figures: Mapping[str, float] = field(default_factory=dict)
+    evidence: Mapping[str, Any] | None = None
+
+
+def rank(bench: Bench, seed: int) -> Trend:
+    """Whether the new loss rises wherever the original does, in float64 over many draws."""
+    pairs: list[tuple[float, float, Draw]] = []
+    for draw in typical(bench.plan, "float32", seed, RANKED):
+        before, after = _both(bench, draw)
+        if before is None or after is None or before.value.size != 1 or after.value.size != 1:
+            continue
+        if np.isfinite(before.value).all() and np.isfinite(after.value).all():
+            pairs.append((float(before.value.ravel()[0]), float(after.value.ravel()[0]), draw))
+    if len(pairs) < 8:
+        return Trend("too few finite scalar values to compare their order", decided=False)
+    pairs.sort(key=lambda p: p[0])
+    scale = max(abs(p[0]) for p in pairs), max(abs(p[1]) for p in pairs)
+    for low, high in pairwise(pairs):
+        rises = high[0] - low[0] > 1e-9 * scale[0]
+        if rises and high[1] - low[1] <= -1e-12 * scale[1]:
+            return Trend(
+                f"where the original rises from {low[0]:.9g} to {high[0]:.9g}, "
+                f"the new loss falls from {low[1]:.9g} to {high[1]:.9g}",
+                evidence={
+                    "lower": plain_draw(low[2]),
+                    "higher": plain_draw(high[2]),
+                    "before": [low[0], high[0]],
+                    "after": [low[1], high[1]],
+                },
+            )
+    return Trend(figures={"values ranked": float(len(pairs))})
+
+
+def limit(
+    bench: Bench, levels: Sequence[tuple[float, str]], seed: int, thresholds: tuple[float, ...]
+) -> Trend:
+    """Whether the relaxation tends to the original off the threshold as the sharpness grows.
+
+    `levels` holds sharpnesses, rising by GROWTH, and the bench's names of the losses at them.
+    """
+    ordinary = typical(bench.plan, "float32", seed, LIMIT_DRAWS, thresholds)
+    known = [(d, _run(bench, "before", d)) for d in ordinary]
+    usable = [(d, r.value) for d, r in known if r is not None and np.isfinite(r.value).all()]
+    if not usable:
+        return Trend("the original is not finite on any ordinary draw", decided=False)
+    size = float(np.mean([np.max(np.abs(v), initial=0.0) for _, v in usable]))
+    errors: list[tuple[float, float]] = []
+    worst: tuple[Draw, Array, Array] | None = None
+    for sharpness, name in levels:
+        distances: list[float] = []
+        worst_here: tuple[float, Draw, Array, Array] | None = None
+        for draw, value in usable:
+            result = _run(bench, name, draw)
+            if result is None or result.value.shape != value.shape:
+                break
+            distance = float(np.max(np.abs(result.value - value), initial=0.0))
+            if not np.isfinite(distance):
+                break
+            distances.append(distance)
+            if worst_here is None or distance > worst_here[0]:
+                worst_here = (distance, draw, value, result.value)
+        if len(distances) < len(usable) or worst_here is None:
+            break
+        errors.append((sharpness, float(np.mean(distances))))
+        worst = worst_here[1:]
+    if len(errors) < 3:
+        if len(errors) == len(levels):
+            return Trend("the new loss was given at too few sharpnesses", decided=False)
+        sharpness = levels[len(errors)][0]
+        return Trend(f"the new loss does not run, or is not finite, at sharpness {sharpness:g}")
+    return _judge(errors, size, worst)
+
+
+def _judge(
+    errors: Sequence[tuple[float, float]],
+    size: float,
+    worst: tuple[Draw, Array, Array] | None,
+) -> Trend:
+    (first_k, first), (last_k, last) = errors[0], errors[-1]
+    figures = {
+        f"distance at k={k:g}": e for k, e in (errors[0], errors[len(errors) // 2], errors[-1])
+    }
+    needed = max(first * (last_k / first_k) ** -0.4, 1e-6 * max(size, first, 1e-12))
+    tail = [e for _, e in errors[len(errors) // 2 :]]
+    rising = any(b > 1.05 * a + 1e-9 * max(size, 1e-12) for a, b in pairwise(tail))
+    if last <= needed and not rising:
+        return Trend(figures=figures)
+    evidence = None
+    if worst is not None:
+        draw, before, after = worst
+        evidence = {
+            "inputs": plain_draw(draw)["inputs"],
+            "regime": draw.regime,
+            "sharpness": last_k,
+            "before": before.tolist(),
+            "after": after.tolist(),
+        }
+    return Trend(
+        f"the new loss does not tend to the original: it is {first:.6g} away at k={first_k:g} "
+        f"and {last:.6g} away at k={last_k:g}",
+        figures=figures,
+        evidence=evidence,
+    )
+
+
+def live_fraction(bench: Bench, seed: int) -> float | None:
+    """The share of ordinary predictions that get a gradient worth a thousandth of the largest.
+
+    Measured over probabilities in float32; None where the predictions are not such.
+    """
+    total = live = 0
+    for draw in typical(bench.plan, "float32", seed, 3):
+        if draw.regime != "typical":
+            continue
+        after = bench.try_run("after", "eager", "float32", draw)
+        if after is None:
+            continue
+        gradient = np.abs(after.flat_gradient())
+        if gradient.size and np.isfinite(gradient).all() and gradient.max() > 0:
+            total += gradient.size
+            live += int(np.sum(gradient > 1e-3 * gradient.max()))
+    return live / total if total >= 32 else None
+
+
+def _both(bench: Bench, draw: Draw) -> tuple[Result | None, Result | None]:
+    return _run(bench, "before", draw), _run(bench, "after", draw)
+
+
+def _run(bench: Bench, which: str, draw: Draw) -> Result | None:
+    for dtype in ("float64", "float32"):
+        try:
+            return bench.run(which, "eager", dtype, draw.values)
+        except RunError:
+            continue
+    return None
