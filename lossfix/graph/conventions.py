@@ -62,7 +62,7 @@ def role_of(name: str, has_default: bool) -> Role:
     found = words(name)
     if has_default:
         return Role.SETTING
-    if name in _LABEL_NAMES or _LABEL_WORDS & set(found) and not _PREDICTION_WORDS & set(found):
+    if name in _LABEL_NAMES or (_LABEL_WORDS & set(found) and not _PREDICTION_WORDS & set(found)):
         return Role.LABEL
     if name in _PREDICTION_NAMES or _PREDICTION_WORDS & set(found):
         return Role.PREDICTION

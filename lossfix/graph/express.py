@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
-from lossfix.graph.vocabulary import COLUMNS, NUMPY_TWINS, OPS, Op, resolve
+from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
 
 if TYPE_CHECKING:
     from lossfix.graph.lift import Lifter
@@ -219,18 +219,17 @@ def _known_call(lifter: Lifter, expr: ast.Call, qualified: str, name: str) -> No
         if value.op == CONST:
             return value
         return lifter.numbers.apply("to_float", (value,), origin=origin)
-    if qualified in _NUMPY_NUMBERS or qualified.endswith(".constant") and is_framework(qualified):
+    if qualified in _NUMPY_NUMBERS or (qualified.endswith(".constant") and is_framework(qualified)):
         values = [lift_expression(lifter, arg) for arg in expr.args]
         return values[0] if values and values[0].op == CONST else None
     found = resolve(qualified)
     if found is None:
         return None
-    column, row = found
+    column, root, row = found
     bound = _bind(lifter, expr, row)
     if bound is None:
         return None
     args, attrs = bound
-    root = next(r for r in COLUMNS[column] if qualified.startswith(r + "."))
     tail = qualified[len(root) :]
     prefix = name[: -len(tail)] if name.endswith(tail) else ""
     if row.name == "identity":
@@ -295,12 +294,15 @@ def _opaque_call(lifter: Lifter, expr: ast.Call, qualified: str | None, name: st
         nodes.append(lift_expression(lifter, arg.value if isinstance(arg, ast.Starred) else arg))
     nodes.extend(lift_expression(lifter, keyword.value) for keyword in expr.keywords)
     text = qualified or name or "call"
-    pure = qualified is not None and is_framework(qualified)
-    pure = pure and not any(word in qualified.lower() for word in _RANDOM) if qualified else False
-    key = tuple(k.arg for k in expr.keywords) if pure else None
+    key = tuple(k.arg for k in expr.keywords) if is_pure_call(text) else None
     node = lifter.numbers.opaque(text, tuple(nodes), key, lifter.origin(expr))
     lifter.note_call(expr, name, node)
     return node
+
+
+def is_pure_call(qualified: str) -> bool:
+    """Whether a call that the vocabulary does not have gives the same value each time."""
+    return is_framework(qualified) and not any(word in qualified.lower() for word in _RANDOM)
 
 
 def _opaque_expression(lifter: Lifter, expr: ast.expr) -> Node:

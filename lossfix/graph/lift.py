@@ -85,8 +85,7 @@ class Lifter:
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node:
         if len({node.number for node in nodes}) == 1:
             return nodes[0]
-        number = self.numbers.of((JOIN, tuple(sorted({node.number for node in nodes}))))
-        return Node(JOIN, nodes, {}, number, origin)
+        return Node(JOIN, nodes, {}, self.numbers.fresh(), origin)
 
     def bind(self, name: str, node: Node) -> None:
         self.scope = {**self.scope, name: node}

@@ -22,12 +22,14 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "numpy": ("numpy",),
 }
 
-REMOVED_IN_TF2 = frozenset(
-    "log log1p floordiv ceil rint log_sigmoid is_nan is_finite is_inf to_float to_double to_int32 "
-    "to_int64 div to_bfloat16 lgamma digamma matrix_determinant random_uniform random_normal "
-    "logical_xor".split()
-)
-"""Names of the `tf` column that only TensorFlow 1 and `tf.compat.v1` have: read, never emitted."""
+READ_ONLY: Mapping[str, frozenset[str]] = {
+    "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
+        "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
+        "is_finite is_inf squared_difference count_nonzero".split()
+    ),
+    "keras.backend": frozenset({"switch"}),  # wants tensors of one rank in both branches
+}
+"""Names that are understood and never written, by column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def _op(name: str, params: str = "x", attrs: str = "", **names: str) -> Op:
             spelled, _, default = argument.partition("=")
             canonical, *others = spelled.split("|")
             ordered[which].append(canonical)
-            spellings.update({other: canonical for other in (canonical, *others)})
+            spellings.update(dict.fromkeys((canonical, *others), canonical))
             if which == 1:
                 defaults[canonical] = _DEFAULTS[default]
     return Op(
@@ -111,7 +113,7 @@ _ROWS: tuple[Op, ...] = (
     _unary("abs", tf="abs math.abs", ops="abs absolute", K="abs", np="abs absolute"),
     _unary("sign", **_same("sign")),
     _unary("sigmoid", tf="sigmoid nn.sigmoid math.sigmoid", ops="sigmoid", K="sigmoid"),
-    _unary("log_sigmoid", tf="math.log_sigmoid log_sigmoid nn.log_sigmoid", ops="log_sigmoid"),
+    _unary("log_sigmoid", tf="math.log_sigmoid log_sigmoid", ops="log_sigmoid"),
     _unary("softplus", tf="nn.softplus math.softplus", ops="softplus", K="softplus"),
     _unary("tanh", tf="tanh math.tanh nn.tanh", ops="tanh", K="tanh", np="tanh"),
     _unary("relu", tf="nn.relu", ops="relu", K="relu"),
@@ -189,9 +191,7 @@ _ROWS: tuple[Op, ...] = (
     _reduction("max", tf="reduce_max math.reduce_max", ops="max amax", K="max", np="max amax"),
     _reduction("min", tf="reduce_min math.reduce_min", ops="min amin", K="min", np="min amin"),
     _reduction("prod", tf="reduce_prod math.reduce_prod", ops="prod", K="prod", np="prod"),
-    _reduction(
-        "logsumexp", tf="reduce_logsumexp math.reduce_logsumexp", ops="logsumexp", K="logsumexp"
-    ),
+    _reduction("logsumexp", tf="reduce_logsumexp math.reduce_logsumexp", ops="logsumexp"),
     _reduction("std", tf="math.reduce_std", ops="std", K="std", np="std"),
     _reduction("variance", tf="math.reduce_variance", ops="var", K="var", np="var"),
     _reduction("any", tf="reduce_any math.reduce_any", ops="any", K="any", np="any"),
@@ -269,8 +269,8 @@ _ROWS: tuple[Op, ...] = (
     _op("column", "x", "index"),  # x[:, i]: one column, and one rank less
     _op("column_kept", "x", "index"),  # x[:, i:i + 1]: one column, the rank kept
     # new values
-    _unary("ones_like", **_same("ones_like")),
-    _unary("zeros_like", **_same("zeros_like")),
+    _unary("ones_like", tf="ones_like", ops="ones_like", K="ones_like", np="ones_like"),
+    _unary("zeros_like", tf="zeros_like", ops="zeros_like", K="zeros_like", np="zeros_like"),
     _op("one_hot", _X, "depth|num_classes", tf="one_hot", ops="one_hot", K="one_hot"),
     # casts and gradient killers
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),
@@ -314,20 +314,19 @@ _BY_NAME: Mapping[tuple[str, str], Op] = {
 }
 
 
-def resolve(qualified: str) -> tuple[str, Op] | None:
-    """The column and op of a qualified name such as `tensorflow.math.log`; longest root wins."""
+def resolve(qualified: str) -> tuple[str, str, Op] | None:
+    """The column, the root and the op of a qualified name such as `tensorflow.math.log`."""
     for column, roots in COLUMNS.items():
         for root in roots:
             if qualified.startswith(root + "."):
                 row = lookup(column, qualified[len(root) + 1 :])
                 if row is not None:
-                    return column, row
+                    return column, root, row
     return None
 
 
 def emitted(op: str, column: str) -> str | None:
     """The name to write for `op` in `column`, relative to its root; None where it has none."""
     return next(
-        (n for n in OPS[op].names.get(column, ()) if column != "tf" or n not in REMOVED_IN_TF2),
-        None,
+        (n for n in OPS[op].names.get(column, ()) if n not in READ_ONLY.get(column, ())), None
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lossfix.graph.nodes import CONST, Node, Role
+from lossfix.graph.nodes import CONST, Dynamic, Node, Role
 from lossfix.graph.ranges import Interval
 from lossfix.rules.match import Match
 from lossfix.rules.rule import Condition
@@ -74,6 +74,75 @@ def root_range(low: float = -math.inf, high: float = math.inf) -> Condition:
     return holds
 
 
+def inside(name: str, low: float, high: float) -> Condition:
+    """The value's range lies within [low, high]."""
+
+    def holds(match: Match) -> bool:
+        found = match.facts.interval(match.values[name])
+        return low <= found.low and found.high <= high
+
+    return holds
+
+
+def one_settled(first: str, second: str) -> Condition:
+    """One side of a comparison does not depend on the predictions: it is the threshold."""
+    return lambda match: not (varied(first)(match) and varied(second)(match))
+
+
+def jumps(match: Match) -> bool:
+    """The branch `y` of a gate is not 0 at its threshold, so that the gate is no ramp."""
+    return not _vanishes(match.values["y"], match.values["x"], match.values["t"])
+
+
+def _vanishes(branch: Node, x: Node, t: Node) -> bool:
+    """Whether `branch` is 0 where x = t: `x` itself at 0, a difference of the two, a product."""
+    numbers = {x.number, t.number}
+    if branch.op == "sub" and {arg.number for arg in branch.args} == numbers:
+        return True
+    zero = {node.number for node in (x, t) if node.op == CONST and node.value == 0}
+    if zero and branch.number in numbers - zero:
+        return True
+    if branch.op in ("square", "abs", "sqrt", "neg", "cast"):
+        return _vanishes(branch.args[0], x, t)
+    if branch.op == "mul":
+        return any(_vanishes(arg, x, t) for arg in branch.args)
+    return branch.op in ("div", "pow") and _vanishes(branch.args[0], x, t)
+
+
+def shields_branch(match: Match) -> bool:
+    """The condition keeps the branch `y` away from a pole: a guard, and not a gate."""
+    compared = {match.values["x"].number, match.values["t"].number}
+    return any(
+        node.op in _SINGULAR and any(inner.number in compared for inner in node.walk())
+        for node in match.values["y"].walk()
+    )
+
+
+_SINGULAR = frozenset({"log", "sqrt", "div", "pow", "log1p", "divide_no_nan", "norm"})
+
+
+def is_float(name: str) -> Condition:
+    """The value is no comparison, no index and no integer already."""
+    return lambda match: match.values[name].op not in _NOT_FLOAT
+
+
+_NOT_FLOAT = frozenset(
+    "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero".split()
+)
+
+
+def one_rank_more(higher: str, lower: str) -> Condition:
+    """`higher` has one axis more than column `lower[:, i]`, as far as both ranks are known."""
+
+    def holds(match: Match) -> bool:
+        more = match.facts.rank_offset(match.values[higher])
+        column = match.facts.rank_offset(match.values[lower])
+        return more is not None and column is not None and more == column
+
+    return holds
+
+
 def at_root(match: Match) -> bool:
     """The matched value is the loss itself, and not a part of it."""
     return any(match.root.number == result.number for result in match.unit.results)
@@ -83,13 +152,24 @@ def same_value(first: str, second: str) -> Condition:
     return lambda match: match.values[first].number == match.values[second].number
 
 
+def root_is_probability_complement(match: Match) -> bool:
+    """`log(1 - p)`: what it loses is below the precision of p itself."""
+    operand = match.values["x"]
+    return operand.op == "neg" or match.facts.interval(operand).high <= 0.0
+
+
+def rank_is(name: str, offset: int) -> Condition:
+    """The rank, relative to the parameters of the loss, is known and is `offset`."""
+    return lambda match: match.facts.rank_offset(match.values[name]) == offset
+
+
 def dtype_in(name: str, dtypes: frozenset[str]) -> Condition:
     """The attribute `name` is one of `dtypes`, as "int32" or `tf.int32` or `bool`."""
-    return lambda match: str(match.attrs.get(name)) in dtypes
+    return lambda match: _dtype(match.attrs.get(name)) in dtypes
 
 
-def is_constant(node: Node) -> bool:
-    return node.op == CONST
+def _dtype(value: object) -> str:
+    return value.text if isinstance(value, Dynamic) else str(value)
 
 
 INTEGERS = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 uint64 int".split())

@@ -68,7 +68,7 @@ class Rule:
     contract: Contract
     scope: Scope = Scope.ANYWHERE
     when: Condition | None = None  # over activity, ranges, dtype and shape
-    message: str  # what is wrong here, one line; may hold {limit}
+    message: str  # what is wrong here, one line
     why: str  # why it is bad, with the number
     breaks_at: tuple[Limit, ...] = ()
     before: str  # an example as text

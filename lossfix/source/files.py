@@ -1,0 +1,154 @@
+"""Files: read without losing a byte, written whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tempfile
+import tokenize
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lossfix.errors import ChangedOnDisk, SourceError
+
+SKIPPED_FOLDERS = frozenset(
+    ".git .hg .svn .tox .nox .venv venv .eggs .ipynb_checkpoints .mypy_cache .pytest_cache "
+    ".ruff_cache __pycache__ node_modules site-packages".split()
+)
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file's text with all that is needed to write it back as it was.
+
+    `text` has no byte order mark and keeps its own line endings.
+    """
+
+    path: Path
+    text: str
+    encoding: str
+    bom: bool
+    digest: str  # of the bytes that were read
+
+
+def read_bytes(path: Path) -> bytes:
+    """The bytes of a file. Raises SourceError."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise SourceError(str(path), "there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise SourceError(str(path), "is a folder, not a file") from None
+    except OSError as error:
+        raise SourceError(str(path), f"cannot be read: {error.strerror}") from None
+
+
+def read_source(path: Path) -> Source:
+    """The text of a Python file, by its byte order mark or coding comment (PEP 263).
+
+    Raises SourceError where it cannot be read or decoded.
+    """
+    return decode(path, read_bytes(path))
+
+
+def decode(path: Path, data: bytes) -> Source:
+    """The text in `data`. Raises SourceError where it cannot be decoded."""
+    bom = data.startswith(_BOM)
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError as error:
+        message = str(error).partition(" for ")[0]
+        advice = "write the file as UTF-8, or name its encoding in a coding comment"
+        raise SourceError(str(path), f"{message}; {advice}", _bad_line(data)) from None
+    encoding = "utf-8" if bom else encoding
+    try:
+        text = data[len(_BOM) if bom else 0 :].decode(encoding)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        advice = "write the file as UTF-8, or name its encoding in a coding comment"
+        raise SourceError(str(path), f"is not valid {encoding}; {advice}", line) from None
+    return Source(path, text, encoding, bom, _digest(data))
+
+
+def _bad_line(data: bytes) -> int:
+    """The first line that is no UTF-8; 1 where all are."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return data.count(b"\n", 0, error.start) + 1
+    return 1
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_source(source: Source, text: str) -> None:
+    """Replace the file's text: a temporary file beside it, flushed to disk, then renamed.
+
+    Encoding, byte order mark, mode and a symlink to the file stay. Raises ChangedOnDisk where the
+    file is no longer what was read, SourceError where it cannot be written; it is then untouched.
+    """
+    path = Path(os.path.realpath(source.path))
+    shown = str(source.path)
+    try:
+        data = (_BOM if source.bom else b"") + text.encode(source.encoding)
+    except UnicodeEncodeError:
+        raise SourceError(shown, f"the fix cannot be written in {source.encoding}") from None
+    if _digest(read_bytes(path)) != source.digest:
+        raise ChangedOnDisk(shown, "changed while it was analysed; nothing written, run again")
+    if not os.access(path, os.W_OK):
+        raise SourceError(shown, "is read-only; nothing written. chmod u+w and run again")
+    try:
+        _replace(path, data)
+    except OSError as error:
+        raise SourceError(shown, f"cannot be written: {error.strerror}; left as it was") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, mode)
+        os.replace(name, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def python_files(paths: Iterable[Path]) -> Iterator[Path | SourceError]:
+    """The Python files under `paths`, in order; an error in place of a path that is missing.
+
+    A file that is named is taken whatever its suffix; folders that are linked to are not entered.
+    """
+    for path in paths:
+        if path.is_dir():
+            yield from _walk(path)
+        elif path.exists():
+            yield path
+        else:
+            yield SourceError(str(path), "there is no such file or folder; check the path")
+
+
+def _walk(folder: Path) -> Iterator[Path | SourceError]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield SourceError(str(folder), f"cannot be listed: {error.strerror}")
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name not in SKIPPED_FOLDERS:
+                yield from _walk(Path(entry.path))
+        elif entry.name.endswith(".py") and entry.is_file():
+            yield Path(entry.path)

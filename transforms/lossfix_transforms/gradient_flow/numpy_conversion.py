@@ -1,0 +1,35 @@
+"""x.numpy(): the value leaves the graph."""
+
+from __future__ import annotations
+
+from lossfix.rules.conditions import varied
+from lossfix.rules.contracts import Exact
+from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.terms import Var, ops
+
+x = Var("x")
+
+RULE = Rule(
+    code="LF301",
+    name="numpy-conversion",
+    catalogue=("C01",),
+    summary="x.numpy() becomes x",
+    rewrites=(Rewrite(ops.to_numpy(x), x),),
+    contract=Exact(),
+    scope=Scope.LOSS,
+    when=varied("x"),
+    message=(
+        "this takes the predictions out of the graph: the gradient is None, and in "
+        "model.fit it raises"
+    ),
+    why=(
+        "A NumPy array carries no gradient. Eagerly the gradient is None or silently "
+        "partial; inside tf.function a symbolic tensor has no numpy method."
+    ),
+    before="y_pred.numpy()",
+    after="y_pred",
+    fix_safety="The same value, and a gradient where there was none.",
+    when_not="Outside the loss, for logging and plots.",
+    source="TensorFlow guide, Introduction to gradients and automatic differentiation",
+    domains={"x": Domain(-10.0, 10.0)},
+)

@@ -1,0 +1,1 @@
+"""Rules for steps that have no gradient."""

@@ -1,0 +1,71 @@
+"""A comparison as a number: a step, with no gradient anywhere."""
+
+from __future__ import annotations
+
+from lossfix.rules.conditions import (
+    BOOLEANS,
+    INTEGERS,
+    all_of,
+    any_of,
+    dtype_in,
+    negated,
+    one_settled,
+    varied,
+)
+from lossfix.rules.contracts import Relaxed
+from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
+
+x, t = Var("x"), Var("t")
+dtype = AttrVar("dtype")
+integer = AttrVar("integer")
+_to_float = negated(dtype_in("dtype", INTEGERS | BOOLEANS))
+_by_integer = all_of(_to_float, dtype_in("integer", INTEGERS))
+
+
+def _steps(condition: Term, above: Term) -> tuple[Rewrite, ...]:
+    """The spellings of a step at `above` = 0, up and down."""
+    up, down = ops.sigmoid(Sharpness() * above), ops.sigmoid(-(Sharpness() * above))
+    return (
+        Rewrite(ops.cast(condition, dtype=dtype), up, _to_float),
+        Rewrite(ops.cast(ops.cast(condition, dtype=integer), dtype=dtype), up, _by_integer),
+        Rewrite(ops.where(condition, 1, 0), up),
+        Rewrite(ops.where(condition, 0, 1), down),
+    )
+
+
+RULE = Rule(
+    code="LF201",
+    name="soft-threshold",
+    catalogue=("B01",),
+    summary="cast(x > t) or where(x > t, 1, 0) becomes sigmoid(k * (x - t))",
+    rewrites=(
+        *_steps(ops.greater(x, t), x - t),
+        *_steps(ops.greater_equal(x, t), x - t),
+    ),
+    contract=Relaxed(),
+    scope=Scope.LOSS,
+    when=all_of(any_of(varied("x"), varied("t")), one_settled("x", "t")),
+    message="a hard threshold on the predictions has no gradient",
+    why=(
+        "The derivative of a step is 0 off the threshold and undefined on it; TensorFlow "
+        "gives None. Nothing that reaches the loss by way of this value trains."
+    ),
+    before="tf.cast(y_pred > 0.5, tf.float32)",
+    after="tf.sigmoid(10.0 * (y_pred - 0.5))",
+    fix_safety=(
+        "Another loss near the threshold: within 0.0067 of the step where |x - t| > 5 / k. "
+        "k is yours to choose (--sharpness): a small one smooths more, a large one has no "
+        "gradient beyond t + 17 / k in float32."
+    ),
+    when_not=(
+        "When the step is a mask on purpose, such as hard example mining: wrap it in "
+        "stop_gradient to say so."
+    ),
+    source="Petersen et al. 2021, arXiv 2110.05651; SoftJAX, arXiv 2603.08824",
+    domains={
+        "x": Domain(-2.0, 3.0, near=(0.5,)),
+        "t": Domain(0.5, 0.5, shape=()),
+    },
+    priority=2,
+)

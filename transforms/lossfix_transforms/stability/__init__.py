@@ -1,0 +1,1 @@
+"""Rules for overflow, underflow and cancellation."""

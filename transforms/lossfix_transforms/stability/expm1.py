@@ -1,0 +1,32 @@
+"""exp(x) - 1: cancellation near 0."""
+
+from __future__ import annotations
+
+from lossfix.rules.conditions import near
+from lossfix.rules.contracts import Exact
+from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.terms import Var, ops
+
+x = Var("x")
+
+RULE = Rule(
+    code="LF127",
+    name="expm1",
+    catalogue=("A27",),
+    summary="exp(x) - 1 becomes expm1(x)",
+    rewrites=(Rewrite(ops.exp(x) - 1, ops.expm1(x)),),
+    contract=Exact(),
+    when=near("x", 0.0),
+    message="exp(x) - 1 loses its digits for x near 0",
+    why=(
+        "In float32 the relative error is 1.2e-4 at x = 1e-4 and 100 % at x = 1e-8, because "
+        "exp(x) is rounded to 1 first."
+    ),
+    breaks_at=(Limit("|x| < 1e-4 (digits lost)"),),
+    before="tf.exp(x) - 1",
+    after="tf.math.expm1(x)",
+    fix_safety="The same function over the reals.",
+    when_not="When x never comes near 0 the gain is nothing.",
+    source="Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14",
+    domains={"x": Domain(-80.0, 80.0, near=(0.0,))},
+)

@@ -1,0 +1,45 @@
+"""log(sum(exp(x))): exp overflows for a result that is about max(x)."""
+
+from __future__ import annotations
+
+from lossfix.rules.conditions import may_exceed
+from lossfix.rules.contracts import Exact
+from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.terms import AttrVar, Var, ops
+
+x = Var("x")
+axis = AttrVar("axis")
+keepdims = AttrVar("keepdims")
+
+RULE = Rule(
+    code="LF117",
+    name="log-sum-exp",
+    catalogue=("A17",),
+    summary="log(sum(exp(x))) becomes logsumexp(x)",
+    rewrites=(
+        Rewrite(
+            ops.log(ops.sum(ops.exp(x), axis=axis, keepdims=keepdims)),
+            ops.logsumexp(x, axis=axis, keepdims=keepdims),
+        ),
+    ),
+    contract=Exact(),
+    when=may_exceed("x"),
+    message="exp overflows to inf as soon as one x passes 88.7, and the gradient is NaN",
+    why=(
+        "In float32 exp(x) is inf above 88.72; where every x is below -104 the sum is 0 and "
+        "the logarithm -inf. log-sum-exp takes the largest x out first."
+    ),
+    breaks_at=(
+        Limit("max(x) > 88.7"),
+        Limit("max(x) < -104"),
+    ),
+    before="tf.math.log(tf.reduce_sum(tf.exp(z), -1))",
+    after="tf.reduce_logsumexp(z, axis=-1)",
+    fix_safety="The same function over the reals.",
+    when_not=(
+        "A row that is -inf throughout still has a NaN gradient after the fix; mask such "
+        "rows first."
+    ),
+    source="Blanchard, Higham, Higham 2021, doi 10.1093/imanum/draa038",
+    domains={"x": Domain(-400.0, 400.0, near=(0.0,))},
+)

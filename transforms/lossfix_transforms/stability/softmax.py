@@ -1,0 +1,40 @@
+"""exp(x) / sum(exp(x)): both overflow together."""
+
+from __future__ import annotations
+
+from lossfix.rules.conditions import may_exceed
+from lossfix.rules.contracts import Exact
+from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.terms import AttrVar, Var, ops
+
+x = Var("x")
+axis = AttrVar("axis")
+
+RULE = Rule(
+    code="LF116",
+    name="softmax-by-hand",
+    catalogue=("A16",),
+    summary="exp(x) / sum(exp(x)) becomes softmax(x)",
+    rewrites=(
+        Rewrite(
+            ops.exp(x) / ops.sum(ops.exp(x), axis=axis, keepdims=True), ops.softmax(x, axis=axis)
+        ),
+    ),
+    contract=Exact(),
+    when=may_exceed("x"),
+    message="this softmax is inf / inf = NaN once a logit passes 88.7",
+    why=(
+        "exp overflows in float32 above 88.72; numerator and denominator are then both inf. "
+        "A softmax op subtracts the largest logit first."
+    ),
+    breaks_at=(Limit("x > 88.7"),),
+    before="tf.exp(z) / tf.reduce_sum(tf.exp(z), -1, keepdims=True)",
+    after="tf.nn.softmax(z)",
+    fix_safety="The same function over the reals.",
+    when_not=(
+        "When numerator and denominator differ, for instance where one of them is clipped "
+        "or masked: that is no softmax."
+    ),
+    source="Blanchard, Higham, Higham 2021, doi 10.1093/imanum/draa038",
+    domains={"x": Domain(-400.0, 400.0, near=(0.0,))},
+)
