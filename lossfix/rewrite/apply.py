@@ -66,20 +66,27 @@ def _moved(edit: Edit, by: int) -> Edit:
 
 
 def _edit_part(part: Text, edits: Sequence[Edit]) -> str:
-    """Each edit bare, then in parentheses: the one that parses to what was meant."""
-    wanted = ast.dump(_intended(part, edits))
+    """All edits made: bare where that parses to what was meant, in parentheses where not."""
     wrapper = MetadataWrapper(_parsed(part.content), unsafe_skip_copy=True)
-    positions = wrapper.resolve(PositionProvider)
-    for forced in (False, True):
-        transformer = _Transformer(part, edits, positions, forced)
-        try:
-            code = wrapper.module.visit(transformer).code
-            found = ast.dump(ast.parse(code))
-        except (SyntaxError, cst.ParserSyntaxError, cst.CSTValidationError):
-            continue
-        if found == wanted and transformer.done == len(edits):
-            return code
-    raise RewriteError("tree-mismatch: the edit would not print the code that was meant")
+    forced = frozenset(e.span for e in edits if _attempt(part, wrapper, [e], frozenset()) is None)
+    code = _attempt(part, wrapper, edits, forced)
+    if code is None:
+        raise RewriteError("tree-mismatch: the edit would not print the code that was meant")
+    return code
+
+
+def _attempt(
+    part: Text, wrapper: MetadataWrapper, edits: Sequence[Edit], forced: frozenset[Span]
+) -> str | None:
+    """The code with the edits made; None where it does not parse to what was meant."""
+    transformer = _Transformer(part, edits, wrapper.resolve(PositionProvider), forced)
+    try:
+        code = wrapper.module.visit(transformer).code
+        found = ast.dump(ast.parse(code))
+    except (SyntaxError, cst.ParserSyntaxError, cst.CSTValidationError):
+        return None
+    right = found == ast.dump(_intended(part, edits)) and transformer.done == len(edits)
+    return code if right else None
 
 
 def _parsed(content: str) -> cst.Module:
@@ -132,7 +139,7 @@ class _Transformer(cst.CSTTransformer):
         part: Text,
         edits: Sequence[Edit],
         positions: object,
-        forced: bool,
+        forced: frozenset[Span],
     ) -> None:
         super().__init__()
         self._positions = positions
@@ -170,7 +177,7 @@ class _Transformer(cst.CSTTransformer):
         old_parens = getattr(original, "lpar", ())
         if old_parens and (not _atomic(new) or _spreads(original)):
             return new.with_changes(lpar=original.lpar, rpar=original.rpar)  # type: ignore[attr-defined]
-        if self._forced or ("\n" in edit.new.text and not _atomic(new)):
+        if edit.span in self._forced or ("\n" in edit.new.text and not _atomic(new)):
             return new.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
         return new
 

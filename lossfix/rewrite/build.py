@@ -226,6 +226,8 @@ def _simplified(op: str, left: Snippet, right: Snippet) -> Snippet:
             return _simplified("sub" if op == "add" else "add", left, other)
         if snippet.is_number(right, 0):
             return left
+        if snippet.is_number(left, 0):
+            return right if op == "add" else snippet.negative(right, _negated(right))
     if op == "mul" and snippet.is_number(left, 1):
         return right
     if op in ("mul", "div") and snippet.is_number(right, 1):

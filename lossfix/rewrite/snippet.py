@@ -63,6 +63,8 @@ class Snippet:
             return _PRECEDENCE[type(tree.op)]
         if isinstance(tree, ast.UnaryOp):
             return 6 if isinstance(tree.op, ast.Not) else UNARY
+        if isinstance(tree, ast.Tuple) and self.text.startswith("("):
+            return ATOM  # the parser counts a tuple's parentheses as its own
         return _PRECEDENCE.get(type(tree), ATOM)
 
     @property

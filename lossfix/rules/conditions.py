@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from lossfix.graph.nodes import CONST, Dynamic, Node, Role
 from lossfix.graph.ranges import Interval
@@ -107,6 +108,31 @@ def _vanishes(branch: Node, x: Node, t: Node) -> bool:
     if branch.op == "mul":
         return any(_vanishes(arg, x, t) for arg in branch.args)
     return branch.op in ("div", "pow") and _vanishes(branch.args[0], x, t)
+
+
+def tilts(match: Match) -> bool:
+    """Every use of the step is in a product that is 0 at the threshold: a ramp."""
+    x, t = match.values["x"], match.values["t"]
+    products = [node for node in _uses(match, match.root.number) if node.op == "mul"]
+    uses = list(_uses(match, match.root.number))
+    return (
+        bool(uses)
+        and len(products) == len(uses)
+        and all(_vanishes(_outermost_product(match, product), x, t) for product in products)
+    )
+
+
+def _uses(match: Match, number: int) -> Iterator[Node]:
+    for node in match.unit.nodes:
+        if any(arg.number == number for arg in node.args):
+            yield node
+
+
+def _outermost_product(match: Match, product: Node) -> Node:
+    for node in _uses(match, product.number):
+        if node.op == "mul":
+            return _outermost_product(match, node)
+    return product
 
 
 def shields_branch(match: Match) -> bool:

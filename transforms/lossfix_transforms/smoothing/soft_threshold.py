@@ -10,6 +10,7 @@ from lossfix.rules.conditions import (
     dtype_in,
     negated,
     one_settled,
+    tilts,
     varied,
 )
 from lossfix.rules.contracts import Relaxed
@@ -45,7 +46,7 @@ RULE = Rule(
     ),
     contract=Relaxed(),
     scope=Scope.LOSS,
-    when=all_of(any_of(varied("x"), varied("t")), one_settled("x", "t")),
+    when=all_of(any_of(varied("x"), varied("t")), one_settled("x", "t"), negated(tilts)),
     message="a hard threshold on the predictions has no gradient",
     why=(
         "The derivative of a step is 0 off the threshold and undefined on it; TensorFlow "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import may_exceed
 from lossfix.rules.contracts import Exact
 from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
 from lossfix.rules.terms import Var, ops
@@ -15,7 +16,7 @@ RULE = Rule(
     summary="log(1 + exp(x)) becomes softplus(x)",
     rewrites=(
         Rewrite(ops.log(1 + ops.exp(x)), ops.softplus(x)),
-        Rewrite(ops.log1p(ops.exp(x)), ops.softplus(x)),
+        Rewrite(ops.log1p(ops.exp(x)), ops.softplus(x), may_exceed("x")),
     ),
     contract=Exact(),
     message="exp(x) overflows here once x passes 88.7, though log(1 + exp(x)) is about x",

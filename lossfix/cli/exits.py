@@ -1,0 +1,16 @@
+"""Exit codes: 0 clean, 1 findings, 2 error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lossfix.report.rows import FileRow, State
+
+CLEAN, FINDINGS, ERROR = 0, 1, 2
+
+
+def exit_code(files: Sequence[FileRow]) -> int:
+    """Of the whole run: one file in error outranks all findings."""
+    if any(file.state is State.FAILED for file in files):
+        return ERROR
+    return FINDINGS if any(file.findings for file in files) else CLEAN

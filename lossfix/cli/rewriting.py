@@ -1,0 +1,101 @@
+"""`lossfix rewrite`: the command's work, without its parser."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from lossfix.cli.checking import JSON
+from lossfix.cli.exits import exit_code
+from lossfix.cli.progress import progress
+from lossfix.cli.targets import targets_of
+from lossfix.errors import SourceError, VerifyError
+from lossfix.mend import Ask, Settings, allowed_by, mend_file
+from lossfix.proving import Prover
+from lossfix.report.as_json import dumps, rewrite_json
+from lossfix.report.rows import FileRow, FindingRow, State, opt_in
+from lossfix.report.text import failures_text, rewrite_notes
+from lossfix.rules.registry import all_rules, selected
+from lossfix.verify import Options, tensorflow_available
+from lossfix.verify.pair import NO_FRAMEWORK
+
+
+def rewrite_paths(
+    paths: Sequence[str],
+    *,
+    write: bool,
+    verify: bool | None,
+    allow: Sequence[str],
+    sharpness: float | None,
+    select: Sequence[str],
+    ignore: Sequence[str],
+    interactive: bool,
+    device: str,
+    inputs: tuple[str, ...],
+    output_format: str,
+) -> int:
+    """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError."""
+    rules = selected(select, ignore)
+    permitted = allowed_by(allow, all_rules())
+    if verify and not tensorflow_available():
+        raise VerifyError(f"--verify: {NO_FRAMEWORK}")
+    files: list[FileRow] = []
+    with ExitStack() as stack:
+        prover = None
+        if verify or (verify is None and tensorflow_available()):
+            prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
+        settings = Settings(
+            rules, permitted, sharpness, write, _asker() if interactive else None, prover
+        )
+        step = stack.enter_context(progress("rewriting"))
+        for target in targets_of(paths):
+            if isinstance(target, SourceError):
+                files.append(FileRow(target.path, State.FAILED, str(target)))
+                continue
+            step(str(target.path))
+            files.append(mend_file(target.path, settings, target.function))
+    _show(files, write, output_format)
+    return exit_code(files)
+
+
+def _asker() -> Ask:
+    import typer
+    from rich.console import Console
+
+    console = Console(stderr=True)
+
+    def ask(row: FindingRow, diff: str) -> bool:
+        console.print(diff, markup=False, highlight=False)
+        wanted = opt_in(row)
+        promise = f"{row.contract.name}: {row.contract.promise}"
+        console.print(f"{row.code} {row.rule}: {row.message} [{promise}]", markup=False)
+        question = "Make this fix?" if not wanted else f"Make this {row.contract.name} fix?"
+        return typer.confirm(question, default=not wanted, err=True)
+
+    return ask
+
+
+def _show(files: Sequence[FileRow], written: bool, output_format: str) -> None:
+    if output_format == JSON:
+        print(dumps(rewrite_json(files)))
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        from lossfix.report.preview import print_preview
+
+        print_preview(files, Console())
+        print(rewrite_notes(files, written).splitlines()[-1])
+    else:
+        _print_exactly("".join(file.diff for file in files))
+        print(rewrite_notes(files, written), file=sys.stderr)
+    failures = failures_text(files)
+    if failures:
+        print(failures, file=sys.stderr)
+
+
+def _print_exactly(text: str) -> None:
+    """Line endings as they are, so that a patch of a CR LF file still applies."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.flush()

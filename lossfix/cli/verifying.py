@@ -1,0 +1,97 @@
+"""`lossfix verify` and `lossfix why`: the commands' work, without their parser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lossfix.check import findings_of
+from lossfix.cli.checking import JSON
+from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
+from lossfix.cli.progress import progress
+from lossfix.cli.targets import parse_target
+from lossfix.errors import LossfixError, VerifyError
+from lossfix.proving import Prover
+from lossfix.report.as_json import dumps, verdict_json, why_json
+from lossfix.report.verdict_text import verdict_text
+from lossfix.report.why_text import why_text
+from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Relaxed
+from lossfix.rules.registry import all_rules
+from lossfix.rules.rule import Rule
+from lossfix.source.files import Source, read_source
+from lossfix.source.text import Text
+from lossfix.verify import Options, Outcome, Program, Trace
+
+_EXITS = {Outcome.VERIFIED: CLEAN, Outcome.REFUTED: FINDINGS, Outcome.NOT_RUN: ERROR}
+
+
+def verify_losses(
+    before: str,
+    after: str | None,
+    contract: str,
+    sharpness: str | None,
+    device: str,
+    inputs: tuple[str, ...],
+    output_format: str,
+) -> int:
+    """Runs a pair, or one loss alone, and prints the verdict. Raises LossfixError."""
+    if after is None:
+        return explain_gradient(before, device, inputs, output_format)
+    promised = _contract(contract)
+    first, second = _program(before), _program(after)
+    if sharpness is not None and not isinstance(promised, Relaxed):
+        raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
+    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+        step(f"{before} against {after}")
+        verdict = prover.pair(first, second, promised, sharpness)
+    print(dumps(verdict_json(verdict)) if output_format == JSON else verdict_text(verdict))
+    return _EXITS[verdict.outcome]
+
+
+def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+    """Runs one loss with every value watched; prints where its gradient is lost."""
+    program = _program(loss)
+    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+        step(loss)
+        trace = prover.trace(program)
+    mends = _mending(program, trace)
+    if output_format == JSON:
+        print(dumps(why_json(trace, program.path, program.function, mends)))
+    else:
+        print(why_text(trace, program.path, program.function, mends))
+    if trace.status == "not run":
+        return ERROR
+    return CLEAN if trace.status == "ok" else FINDINGS
+
+
+def _contract(name: str) -> Contract:
+    kinds = {kind.name: kind for kind in CONTRACTS if kind.name not in ("diagnosis",)}
+    if name not in kinds:
+        raise VerifyError(f"no contract is called {name!r}; there are {', '.join(kinds)}")
+    if kinds[name] is Bounded:
+        raise VerifyError("a bounded pair needs its bound; only a rule can state one")
+    return kinds[name]()
+
+
+def _program(text: str) -> Program:
+    """Raises SourceError where the file cannot be read, LossfixError without a function."""
+    target = parse_target(text)
+    if target.function is None:
+        raise LossfixError(f"{text}: name one function, as in losses.py::my_loss")
+    source = read_source(target.path)
+    return Program(source.text, str(target.path), target.function)
+
+
+def _mending(program: Program, trace: Trace) -> list[Rule]:
+    """The rules with a finding on the line, the fixable ones first."""
+    if trace.line == 0:
+        return []
+    source = Source(Path(program.path), program.text, "utf-8", False, "")
+    text = Text(program.text)
+    found = [
+        finding.rule
+        for finding in findings_of(source, all_rules(), program.function)
+        if text.position(finding.span.start).line
+        <= trace.line
+        <= text.position(finding.span.end).line
+    ]
+    return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)

@@ -1,0 +1,293 @@
+"""Mending a file: rewrite it, run both versions of every loss that changed, keep what held.
+
+Fixes are made contract by contract, the ones that need no asking first, and each step is judged
+against the text it started from. A refuted fix is dropped, and the step made again without it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lossfix.check import findings_of, open_source
+from lossfix.errors import LossfixError, RuleError, SourceError
+from lossfix.proving import Prover
+from lossfix.report.rows import FileRow, FindingRow, State, finding_row
+from lossfix.rewrite.diff import unified_diff
+from lossfix.rewrite.edits import Fix
+from lossfix.rewrite.engine import Decide, Rewritten, Site, rewrite_text, site_of
+from lossfix.rules.contracts import CONTRACTS, Contract
+from lossfix.rules.findings import Finding
+from lossfix.rules.registry import named
+from lossfix.rules.rule import Rule
+from lossfix.source.files import Source, write_source
+from lossfix.source.text import Text
+from lossfix.verify.verdict import Outcome, Verdict
+
+Ask = Callable[[FindingRow, str], bool]
+"""Whether to make a fix, given its row and its own diff."""
+
+_BY_DEFAULT = tuple(kind.name for kind in CONTRACTS if kind.by_default)
+_STEPS: tuple[tuple[str, ...], ...] = (
+    _BY_DEFAULT,
+    *((kind.name,) for kind in CONTRACTS if not kind.by_default and kind.name != "diagnosis"),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a person asked for. `prover` is None where nothing is to be run."""
+
+    rules: Sequence[Rule]
+    allow: frozenset[str] = frozenset()  # contract names and rule codes, as `allowed_by` gives
+    sharpness: float | None = None
+    write: bool = False
+    ask: Ask | None = None
+    prover: Prover | None = None
+
+
+@dataclass
+class _Progress:
+    """What has happened to a file so far."""
+
+    content: str
+    applied: list[Fix] = field(default_factory=list)
+    verdicts: dict[Site, Verdict] = field(default_factory=dict)
+    dropped: dict[Site, Verdict] = field(default_factory=dict)
+
+
+def allowed_by(names: Sequence[str], rules: Sequence[Rule]) -> frozenset[str]:
+    """What `--allow` names mean: contracts by their names, rules by their codes.
+
+    Raises RuleError for a name that is neither, and for one that allows nothing.
+    """
+    allowed: set[str] = set()
+    contracts = {kind.name: kind for kind in CONTRACTS}
+    for name in names:
+        kind = contracts.get(name.strip().lower())
+        if kind is None:
+            allowed |= {rule.code for rule in named(name, rules)}
+        elif kind.by_name_only or kind.name == "diagnosis":
+            raise RuleError(f"{kind.name} is not allowed as a whole; name the rule, by its code")
+        else:
+            allowed.add(kind.name)
+    return frozenset(allowed)
+
+
+def mend_file(path: Path, settings: Settings, function: str | None = None) -> FileRow:
+    """The file rewritten, or what would be; written only where `settings.write` says so."""
+    try:
+        source = open_source(path, function)
+        if isinstance(source, FileRow):
+            return source
+        return _Mending(source, settings, function).row()
+    except LossfixError as error:
+        return FileRow(str(path), State.FAILED, str(error))
+
+
+class _Mending:
+    """One file on its way."""
+
+    def __init__(self, source: Source, settings: Settings, function: str | None) -> None:
+        self.source = source
+        self.settings = settings
+        self.function = function
+        self.path = source.path
+        self.progress = _Progress(source.text)
+        self.chosen: frozenset[Site] | None = None
+
+    def row(self) -> FileRow:
+        """Raises SourceError and RuleError."""
+        findings = findings_of(self.source, self.settings.rules, self.function)
+        if not findings:
+            return FileRow(str(self.path), State.CLEAN)
+        if self.settings.ask is not None:
+            self.chosen = frozenset(self._asked(findings))
+        for contracts in _STEPS:
+            self._step(contracts)
+        last = self._rewrite(self.progress.content, lambda finding: self._left_because(finding))
+        content = self.progress.content
+        rows = self._rows(findings, last)
+        if self.settings.write and content != self.source.text:
+            write_source(self.source, content)
+        diff = unified_diff(self.source.text, content, self.path)
+        return FileRow(str(self.path), _state(rows), "", rows, diff)
+
+    def _rewrite(self, content: str, decide: Decide, sharpness: float | None = None) -> Rewritten:
+        try:
+            return rewrite_text(
+                content,
+                self.path,
+                self.settings.rules,
+                decide,
+                function=self.function,
+                sharpness=sharpness or self.settings.sharpness,
+            )
+        except SyntaxError as error:
+            message = f"a fix would not parse ({error.msg}); nothing written"
+            raise SourceError(str(self.path), message) from None
+
+    # which fixes
+
+    def _asked(self, findings: Sequence[Finding]) -> Iterator[Site]:
+        assert self.settings.ask is not None
+        text = Text(self.source.text)
+        for finding in findings:
+            if not finding.fixable:
+                continue
+            site = site_of(finding)
+            alone = self._rewrite(
+                self.source.text, lambda f, site=site: "" if site_of(f) == site else "not asked"
+            )
+            diff = unified_diff(self.source.text, alone.text, self.path)
+            row = finding_row(finding, str(self.path), text)
+            if diff and self.settings.ask(row, diff):
+                yield site
+
+    def _allowed(self, finding: Finding) -> bool:
+        if self.chosen is not None:
+            return site_of(finding) in self.chosen
+        contract = finding.rule.contract
+        by_contract = contract.name in self.settings.allow and not contract.by_name_only
+        return contract.by_default or by_contract or finding.rule.code in self.settings.allow
+
+    def _left_because(self, finding: Finding) -> str:
+        """Why a finding stays as it is; never empty."""
+        if site_of(finding) in self.progress.dropped:
+            return "refuted: running both versions showed a difference"
+        if self.chosen is not None:
+            return "declined"
+        if not self._allowed(finding):
+            contract = finding.rule.contract
+            name = finding.rule.code if contract.by_name_only else contract.name
+            return f"needs-opt-in: --allow {name}"
+        return "withheld: it would change what other fixes made"
+
+    # one contract after the other
+
+    def _step(self, contracts: tuple[str, ...]) -> None:
+        """Every fix of these contracts that is allowed, less those that running refutes."""
+        progress = self.progress
+        start = progress.content
+
+        def decide(finding: Finding) -> str:
+            if finding.rule.contract.name not in contracts or not self._allowed(finding):
+                return "later"
+            return "refuted" if site_of(finding) in progress.dropped else ""
+
+        while True:
+            made = self._rewrite(start, decide)
+            if made.text == start or self.settings.prover is None:
+                break
+            verdicts = self._verdicts(start, made, decide)
+            refuted = {s: v for s, v in verdicts.items() if v.outcome is Outcome.REFUTED}
+            if not refuted:
+                progress.verdicts.update(verdicts)
+                break
+            progress.dropped.update(refuted)
+        progress.content = made.text
+        progress.applied.extend(made.applied)
+
+    def _verdicts(self, start: str, made: Rewritten, decide: Decide) -> dict[Site, Verdict]:
+        """A verdict for each fix: of all fixes of its function together, or of it alone."""
+        verdicts: dict[Site, Verdict] = {}
+        for name in dict.fromkeys(fix.finding.function for fix in made.applied):
+            fixes = [fix for fix in made.applied if fix.finding.function == name]
+            together = self._run(start, made.text, fixes, decide)
+            sites = [site_of(fix.finding) for fix in fixes]
+            found = dict.fromkeys(sites, together)
+            if together.outcome is Outcome.REFUTED and len(set(sites)) > 1:
+                found = self._one_by_one(start, fixes, decide) or found
+            verdicts.update(found)
+        return verdicts
+
+    def _one_by_one(self, start: str, fixes: Sequence[Fix], decide: Decide) -> dict[Site, Verdict]:
+        """The fixes that alone are refuted; empty where it takes several of them."""
+        refuted: dict[Site, Verdict] = {}
+        for fix in fixes:
+            site = site_of(fix.finding)
+            only = _only(site, decide)
+            alone = self._rewrite(start, only)
+            if alone.text == start:
+                continue
+            verdict = self._run(start, alone.text, [fix], only)
+            if verdict.outcome is Outcome.REFUTED:
+                refuted[site] = verdict
+        return refuted
+
+    def _run(self, before: str, after: str, fixes: Sequence[Fix], decide: Decide) -> Verdict:
+        assert self.settings.prover is not None
+        findings = [fix.finding for fix in fixes]
+        return self.settings.prover.prove(
+            before,
+            after,
+            self.path,
+            findings,
+            _joint_contract(findings),
+            lambda k: self._rewrite(before, decide, k).text,
+        )
+
+    # what is shown
+
+    def _rows(self, findings: Sequence[Finding], last: Rewritten) -> tuple[FindingRow, ...]:
+        """Each original finding once, matched with what was applied and what is left."""
+        text = Text(self.source.text)
+        applied = [fix.finding for fix in self.progress.applied]
+        left = [(entry.finding, entry.reason) for entry in last.left]
+        rows: list[FindingRow] = []
+        for finding in findings:
+            row = finding_row(finding, str(self.path), text)
+            made = _taken(finding, applied)
+            if made is not None:
+                verdict = self.progress.verdicts.get(site_of(made))
+                rows.append(replace(row, applied=True, reason="", verdict=verdict))
+                continue
+            stayed = _taken(finding, [entry for entry, _ in left])
+            if stayed is None:
+                rows.append(replace(row, reason=row.reason or "mended by another fix"))
+                continue
+            reason = next(reason for entry, reason in left if entry is stayed)
+            left = [(entry, why) for entry, why in left if entry is not stayed]
+            verdict = self.progress.dropped.get(site_of(stayed))
+            rows.append(replace(row, reason=reason, verdict=verdict))
+        for extra in applied:
+            row = finding_row(extra, str(self.path), text)
+            verdict = self.progress.verdicts.get(site_of(extra))
+            rows.append(replace(row, applied=True, verdict=verdict))
+        return tuple(rows)
+
+
+def _only(site: Site, decide: Decide) -> Decide:
+    return lambda finding: decide(finding) if site_of(finding) == site else "not now"
+
+
+def _taken(finding: Finding, pool: list[Finding]) -> Finding | None:
+    """The entry of `pool` that is this finding, taken out: same code there, else same rule."""
+    same_place = [e for e in pool if site_of(e) == site_of(finding)]
+    same_rule = [e for e in pool if _kin(e) == _kin(finding)]
+    for entry in (*same_place, *same_rule):
+        pool.remove(entry)
+        return entry
+    return None
+
+
+def _kin(finding: Finding) -> tuple[str, str]:
+    return finding.rule.code, finding.function
+
+
+def _joint_contract(findings: Sequence[Finding]) -> Contract:
+    """The weakest promise among contracts of one step."""
+    ranked = sorted(
+        (finding.rule.contract for finding in findings),
+        key=lambda contract: [kind.name for kind in CONTRACTS].index(contract.name),
+    )
+    return ranked[-1]
+
+
+def _state(rows: Sequence[FindingRow]) -> State:
+    states = Counter(row.applied or row.reason == "mended by another fix" for row in rows)
+    if not states[True]:
+        return State.FINDINGS
+    return State.PARTLY_FIXED if states[False] else State.FIXED

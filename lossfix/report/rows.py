@@ -1,0 +1,86 @@
+"""Rows: what the doors show of a file and of each finding in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from lossfix.rules.contracts import Contract
+from lossfix.rules.findings import Finding
+from lossfix.source.text import Text
+
+if TYPE_CHECKING:
+    from lossfix.verify.verdict import Verdict
+
+
+class State(str, Enum):
+    """What became of a file; every file ends in exactly one of these."""
+
+    CLEAN = "clean"
+    FINDINGS = "findings"
+    FIXED = "fixed"
+    PARTLY_FIXED = "partly fixed"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRow:
+    """A finding as other programs and people read it.
+
+    Lines and columns are 1-based, columns in code points. `fix` tells whether lossfix has one;
+    `reason` is the reason code, with a few words, of what is not fixed.
+    """
+
+    code: str
+    rule: str
+    message: str
+    path: str
+    function: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    contract: Contract
+    fix: bool
+    reason: str = ""
+    applied: bool = False
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """One file: its state, why, its findings, and the change that was made or would be."""
+
+    path: str
+    state: State
+    reason: str = ""
+    findings: tuple[FindingRow, ...] = ()
+    diff: str = ""
+
+
+def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
+    start, end = text.position(finding.span.start), text.position(finding.span.end)
+    rule = finding.rule
+    return FindingRow(
+        code=rule.code,
+        rule=rule.name,
+        message=finding.message,
+        path=path,
+        function=finding.function,
+        line=start.line,
+        column=start.column,
+        end_line=end.line,
+        end_column=end.column,
+        contract=rule.contract,
+        fix=finding.fixable,
+        reason=finding.reason,
+    )
+
+
+def opt_in(row: FindingRow) -> str:
+    """What `--allow` wants before this fix is made; empty where it is made by default."""
+    if row.contract.by_default:
+        return ""
+    return row.code if row.contract.by_name_only else row.contract.name
