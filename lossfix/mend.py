@@ -138,9 +138,7 @@ class _Mending:
             if not finding.fixable:
                 continue
             site = site_of(finding)
-            alone = self._rewrite(
-                self.source.text, lambda f, site=site: "" if site_of(f) == site else "not asked"
-            )
+            alone = self._rewrite(self.source.text, _only(site, lambda _: ""))
             diff = unified_diff(self.source.text, alone.text, self.path)
             row = finding_row(finding, str(self.path), text)
             if diff and self.settings.ask(row, diff):

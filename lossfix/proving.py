@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from lossfix.errors import SourceError, VerifyError
 from lossfix.graph.module import lift_module
 from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
@@ -71,11 +72,26 @@ class Prover:
         )
 
     def pair(
-        self, before: Program, after: Program, contract: Contract, sharpness: float | None
+        self, before: Program, after: Program, contract: Contract, sharpness: str | None
     ) -> Verdict:
-        """The verdict on any two losses. Raises NoDevice."""
-        hints = program_hints(before, sharpness)
-        return verify_pair(before, after, contract, hints, self.options, session=self.session())
+        """The verdict on any two losses; `sharpness` names the argument of `after` that is its k.
+
+        Raises NoDevice, and VerifyError where `after` has no such argument with a number.
+        """
+        if sharpness is None:
+            hints = program_hints(before, None)
+            return verify_pair(before, after, contract, hints, self.options, session=self.session())
+        default = _default_of(after, sharpness)
+        value = ast.literal_eval(default)
+        return verify_pair(
+            before,
+            after,
+            contract,
+            program_hints(before, float(value)),
+            self.options,
+            after_at=lambda k: _with_default(after, default, k),
+            session=self.session(),
+        )
 
     def trace(self, program: Program) -> Trace:
         """Where the gradient of a loss is lost. Raises NoDevice."""
@@ -83,13 +99,40 @@ class Prover:
         return trace_gradients(program, hints, self.options, session=self.session())
 
 
+def _default_of(program: Program, argument: str) -> ast.expr:
+    """The default of a function's argument: a positive number. Raises VerifyError."""
+    tree = _parsed(program)
+    for unit in lift_module(tree).units:
+        if unit.name == program.function and not isinstance(unit.tree, ast.Module):
+            named = unit.tree.args
+            ordered = [*named.posonlyargs, *named.args]
+            last = zip(reversed(ordered), reversed(named.defaults), strict=False)
+            pairs = [*last, *zip(named.kwonlyargs, named.kw_defaults, strict=True)]
+            for parameter, default in pairs:
+                if parameter.arg == argument and isinstance(default, ast.Constant):
+                    if isinstance(default.value, (int, float)) and default.value > 0:
+                        return default
+    where = f"{program.path}::{program.function}"
+    raise VerifyError(f"{where} has no argument {argument!r} with a positive number as default")
+
+
+def _with_default(program: Program, default: ast.expr, value: float) -> str:
+    text = Text(program.text)
+    span = text.span(default)
+    return f"{program.text[: span.start]}{value!r}{program.text[span.end :]}"
+
+
+def _parsed(program: Program) -> ast.Module:
+    try:
+        return ast.parse(program.text)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise SourceError(program.path, f"cannot be parsed: {error}", line) from None
+
+
 def program_hints(program: Program, sharpness: float | None) -> Hints:
     """What the graph knows of a loss, nothing where it does not know the function."""
-    try:
-        units = lift_module(ast.parse(program.text)).units
-    except (SyntaxError, ValueError, RecursionError):
-        return Hints(sharpness=sharpness)
-    for unit in units:
+    for unit in lift_module(_parsed(program)).units:
         if unit.name == program.function:
             known = hints_of(unit, ())
             return Hints(known.thresholds, known.roles, True, sharpness)

@@ -1,4 +1,4 @@
-"""`lossfix check` as people type it most, parsed by hand: Typer alone takes five times a bare start.
+"""`lossfix check` as people type it most, parsed by hand: Typer alone costs five bare starts.
 
 Whatever is not plainly understood here is left to the full parser.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from lossfix.graph.nodes import Role
 
@@ -34,14 +35,13 @@ _LOSS_METHODS = frozenset({"call", "__call__", "forward", "loss", "compute_loss"
 
 def words(name: str) -> list[str]:
     """`FocalLoss2d` -> ["focal", "loss2d"]; `y_pred` -> ["y", "pred"]."""
-    return [word.lower().rstrip("0123456789") or word for word in _WORD.split(name) if word]
+    found = [word.lower() for word in _WORD.split(name) if word]
+    return [word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found]
 
 
 def speaks_of_loss(name: str) -> bool:
     found = words(name)
-    return bool(_LOSS_WORDS & set(found)) or any(
-        pair in zip(found, found[1:], strict=False) for pair in _LOSS_PAIRS
-    )
+    return bool(_LOSS_WORDS & set(found)) or any(pair in pairwise(found) for pair in _LOSS_PAIRS)
 
 
 def speaks_of_metric(name: str) -> bool:
@@ -73,7 +73,8 @@ def role_of(name: str, has_default: bool) -> Role:
 
 _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
-    "name dtype reduction config threshold depth classes dim dims shape factor training self cls".split()
+    "name dtype reduction config threshold depth classes dim dims shape factor training self "
+    "cls".split()
 )
 
 KERAS_PAIR = ("y_true", "y_pred")

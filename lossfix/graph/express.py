@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
@@ -181,9 +182,9 @@ def _column(parts: list[ast.expr]) -> tuple[str, int] | None:
         return "column", index.value
     if isinstance(index, ast.Slice) and index.step is None:
         low, high = index.lower, index.upper
-        if isinstance(low, ast.Constant) and isinstance(high, ast.Constant):
-            if type(low.value) is int and high.value == low.value + 1:
-                return "column_kept", low.value
+        known = isinstance(low, ast.Constant) and isinstance(high, ast.Constant)
+        if known and type(low.value) is int and high.value == low.value + 1:
+            return "column_kept", low.value
     return None
 
 
@@ -202,11 +203,12 @@ def _call(lifter: Lifter, expr: ast.Call) -> Node:
         known = _known_call(lifter, expr, qualified, name or "")
         if known is not None:
             return known
-    if isinstance(expr.func, ast.Attribute) and expr.func.attr in _METHODS and not expr.keywords:
-        if qualified is None:
-            owner = lift_expression(lifter, expr.func.value)
-            op = _METHODS[expr.func.attr]
-            return lifter.numbers.apply(op, (owner,), origin=lifter.origin(expr))
+    function = expr.func
+    is_method = qualified is None and isinstance(function, ast.Attribute) and not expr.keywords
+    if is_method and isinstance(function, ast.Attribute) and function.attr in _METHODS:
+        owner = lift_expression(lifter, function.value)
+        op = _METHODS[function.attr]
+        return lifter.numbers.apply(op, (owner,), origin=lifter.origin(expr))
     return _opaque_call(lifter, expr, qualified, name)
 
 
@@ -277,9 +279,8 @@ def _attribute_value(lifter: Lifter, expr: ast.expr) -> Attribute | Dynamic:
     name = dotted(expr)
     if name is not None and node.op == FREE and is_framework(node.name):
         return node.name.rpartition(".")[2]
-    if isinstance(expr, ast.Call) and dotted(expr.func) is not None:
-        if (dotted(expr.func) or "").endswith("floatx"):
-            return "floatx"
+    if isinstance(expr, ast.Call) and (dotted(expr.func) or "").endswith("floatx"):
+        return "floatx"
     return Dynamic(ast.unparse(expr))
 
 
@@ -326,7 +327,7 @@ def is_shape(node: Node) -> bool:
     )
 
 
-_HANDLERS = {
+_HANDLERS: Mapping[type[ast.expr], Callable[[Lifter, Any], Node]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lossfix.graph.express import binary, lift_expression
 from lossfix.graph.nodes import JOIN, LOOP, OPAQUE, Definition, Node, Origin
@@ -113,10 +114,7 @@ class Lifter:
 
     def body(self, statements: Iterable[ast.stmt]) -> bool:
         """Lift in order; true where the end is never reached."""
-        for statement in statements:
-            if self._lift(statement):
-                return True
-        return False
+        return any(self._lift(statement) for statement in statements)
 
     def _lift(self, statement: ast.stmt) -> bool:
         outer, self._statement = self._statement, statement
@@ -314,7 +312,7 @@ def _stored(body: list[ast.stmt]) -> set[str]:
     }
 
 
-_STATEMENTS = {
+_STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.Assign: Lifter._assign,
     ast.AnnAssign: Lifter._annotated,
     ast.AugAssign: Lifter._augmented,

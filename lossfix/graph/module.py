@@ -264,7 +264,7 @@ def _kind(
         if any(speaks_of_metric(a) for a in about) and not any(speaks_of_loss(a) for a in about):
             return Kind.METRIC
         if any(speaks_of_loss(a) for a in about):
-            return Kind.LOSS if is_loss_method(name) else Kind.CODE
+            return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
     roles = {role for _, role in inputs.values()}
     if speaks_of_loss(name):
         return Kind.LOSS
@@ -311,10 +311,10 @@ def _with_helpers(units: list[Unit], calls: Mapping[str, list[tuple[str, Node]]]
         caller = todo.pop()
         for called, _ in calls[caller]:
             target = _callee(caller, called, by_name)
-            if target is not None and target not in helpers:
-                if by_name[target].kind is not Kind.LOSS:
-                    helpers.add(target)
-                    todo.append(target)
+            known = target is None or target in helpers
+            if target is not None and not known and by_name[target].kind is not Kind.LOSS:
+                helpers.add(target)
+                todo.append(target)
     for unit in units:
         yield replace(unit, kind=Kind.HELPER) if unit.name in helpers else unit
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Union
 
-Attribute = Union[int, float, str, bool, None, tuple["Attribute", ...]]
+Attribute = Union[int, float, str, bool, None, tuple["Attribute", ...]]  # noqa: UP007 - recursive
 """A folded argument that is not a tensor: an axis, a flag, a dtype's name."""
 
 

@@ -56,7 +56,7 @@ def _compute(node: Node, roles: Mapping[int, Role], known: dict[int, Interval]) 
         return _opaque(node, args)
     if node.op == "where":
         return _where(node, args)
-    if node.op in ("sub", "add") and _is_minus_its_max(node):
+    if node.op in ("sub", "add") and is_minus_its_max(node):
         return Interval(-_INF, 0.0)
     if node.op in _TRANSFER:
         return _rounded(_TRANSFER[node.op](*args))
@@ -105,7 +105,8 @@ def _opaque(node: Node, args: list[Interval]) -> Interval:
 
 _PASSES = frozenset(
     "gather gather_nd boolean_mask stack concat unstack split tile repeat pad slice sort reverse "
-    "take broadcast_to identity_n strided_slice roll batch_flatten concatenate unsorted_segment_max".split()
+    "take broadcast_to identity_n strided_slice roll batch_flatten concatenate "
+    "unsorted_segment_max".split()
 )
 _NONNEGATIVE_CALLS = frozenset(
     "sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits "
@@ -140,7 +141,7 @@ def _refined(condition: Node, branch: Node, found: Interval, taken: bool) -> Int
     return Interval(found.low, min(found.high, bound - _TINY if strict else bound))
 
 
-def _is_minus_its_max(node: Node) -> bool:
+def is_minus_its_max(node: Node) -> bool:
     """`x - max(x)`, the usual guard before an exponential."""
     if node.op != "sub":
         return False

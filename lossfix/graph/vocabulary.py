@@ -269,8 +269,24 @@ _ROWS: tuple[Op, ...] = (
     _op("column", "x", "index"),  # x[:, i]: one column, and one rank less
     _op("column_kept", "x", "index"),  # x[:, i:i + 1]: one column, the rank kept
     # new values
-    _unary("ones_like", tf="ones_like", ops="ones_like", K="ones_like", np="ones_like"),
-    _unary("zeros_like", tf="zeros_like", ops="zeros_like", K="zeros_like", np="zeros_like"),
+    _op(
+        "ones_like",
+        _X,
+        "dtype",
+        tf="ones_like",
+        ops="ones_like",
+        K="ones_like",
+        np="ones_like",
+    ),
+    _op(
+        "zeros_like",
+        _X,
+        "dtype",
+        tf="zeros_like",
+        ops="zeros_like",
+        K="zeros_like",
+        np="zeros_like",
+    ),
     _op("one_hot", _X, "depth|num_classes", tf="one_hot", ops="one_hot", K="one_hot"),
     # casts and gradient killers
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),

@@ -36,9 +36,9 @@ class Api:
             for (column, prefix), _ in used.most_common():
                 yield column, prefix or self._imported(column) or ""
         for column in _WRITABLE:
-            prefix = self._imported(column)
-            if prefix is not None:
-                yield column, prefix
+            imported = self._imported(column)
+            if imported is not None:
+                yield column, imported
 
     def _imported(self, column: str) -> str | None:
         """The text by which the file's imports reach the column's root."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import difflib
 from pathlib import Path
+from typing import Any
 
 
 def restyled(before: str, after: str, path: Path) -> str:
     """`after` with its new lines in black's style; as it is where `before` was not black-clean."""
     import black
+    from black.parsing import InvalidInput
+    from black.report import NothingChanged
 
     mode = _mode(path)
     try:
@@ -17,23 +20,25 @@ def restyled(before: str, after: str, path: Path) -> str:
             return after
         styled = black.format_str(after, mode=mode, lines=_changed_lines(before, after))
         return styled if ast.dump(ast.parse(styled)) == ast.dump(ast.parse(after)) else after
-    except (black.InvalidInput, black.NothingChanged, SyntaxError, ValueError):
+    except (InvalidInput, NothingChanged, SyntaxError, ValueError):
         return after
 
 
-def _mode(path: Path) -> black.Mode:  # type: ignore[name-defined]  # noqa: F821
+def _mode(path: Path) -> Any:
+    """black's mode as the project that holds `path` configures it."""
     import black
+    from black.files import find_pyproject_toml, parse_pyproject_toml
 
-    found = black.find_pyproject_toml((str(path.resolve().parent),))
-    options = {}
+    found = find_pyproject_toml((str(path.resolve().parent),))
+    options: dict[str, Any] = {}
     if found is not None:
         try:
-            options = black.parse_pyproject_toml(found)
+            options = parse_pyproject_toml(found)
         except (OSError, ValueError):
             options = {}
-    length = options.get("line_length", black.DEFAULT_LINE_LENGTH)
+    default = black.Mode()
     return black.Mode(
-        line_length=int(length),
+        line_length=int(options.get("line_length", default.line_length)),
         string_normalization=not options.get("skip_string_normalization", False),
         magic_trailing_comma=not options.get("skip_magic_trailing_comma", False),
     )

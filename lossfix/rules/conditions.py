@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from lossfix.graph.nodes import CONST, Dynamic, Node, Role
-from lossfix.graph.ranges import Interval
-from lossfix.rules.match import Match
+from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
+from lossfix.graph.ranges import Interval, is_minus_its_max
+from lossfix.rules.match import Match, operands
 from lossfix.rules.rule import Condition
 
 EXP_OVERFLOWS_AT = 88.72283905206835
@@ -50,6 +50,18 @@ def may_be_zero(name: str) -> Condition:
 
 def may_exceed(name: str, limit: float = EXP_OVERFLOWS_AT) -> Condition:
     return lambda match: match.facts.interval(match.values[name]).high > limit
+
+
+def unshifted(name: str) -> Condition:
+    """exp of the value may overflow, or underflow along a whole row: no maximum is taken out."""
+
+    def holds(match: Match) -> bool:
+        value = match.values[name]
+        found = match.facts.interval(value)
+        wide = found.high > EXP_OVERFLOWS_AT or found.low < -EXP_OVERFLOWS_AT
+        return wide and not is_minus_its_max(value)
+
+    return holds
 
 
 def may_go_below(name: str, limit: float) -> Condition:
@@ -149,9 +161,17 @@ _SINGULAR = frozenset({"log", "sqrt", "div", "pow", "log1p", "divide_no_nan", "n
 
 def is_float(name: str) -> Condition:
     """The value is no comparison, no index and no integer already."""
-    return lambda match: match.values[name].op not in _NOT_FLOAT
+    return lambda match: not _is_whole(match.values[name])
 
 
+def _is_whole(node: Node) -> bool:
+    if node.op in _NOT_FLOAT or node.name.endswith("top_k"):
+        return True
+    parts = node.args if node.op in _ARITHMETIC or node.op == OPAQUE else ()
+    return any(_is_whole(part) for part in parts)
+
+
+_ARITHMETIC = frozenset("add sub mul div mod floordiv neg maximum minimum join".split())
 _NOT_FLOAT = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
     "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero".split()
@@ -181,7 +201,8 @@ def same_value(first: str, second: str) -> Condition:
 def root_is_probability_complement(match: Match) -> bool:
     """`log(1 - p)`: what it loses is below the precision of p itself."""
     operand = match.values["x"]
-    return operand.op == "neg" or match.facts.interval(operand).high <= 0.0
+    taken_away = any(part.negative for part in operands(operand))
+    return taken_away or match.facts.interval(operand).high <= 0.0
 
 
 def rank_is(name: str, offset: int) -> Condition:

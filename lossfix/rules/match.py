@@ -158,6 +158,20 @@ def _term_factors(term: Term) -> tuple[bool, list[_SignedTerm]]:
     return False, [_SignedTerm(term)]
 
 
+def _opposite(term: Term) -> Term:
+    """`-term`, a difference turned around."""
+    if isinstance(term, Apply) and term.op == "sub":
+        return Apply("sub", term.args[::-1])
+    return -term
+
+
+def _times(factor: Term, product: Term) -> Term:
+    """`factor * a * b` for the product `a * b`, as a person would write it."""
+    if isinstance(product, Apply) and product.op == "mul":
+        return Apply("mul", (_times(factor, product.args[0]), product.args[1]))
+    return factor * product
+
+
 class _Matcher:
     """Backtracking over operands; makes nodes for groups of operands, hence the numbering."""
 
@@ -183,7 +197,7 @@ class _Matcher:
             wanted = _term_operands(before, flipped)
             start = _State({}, {}, chain)
             for state, left in self._place(wanted, subject, start, None):
-                found = -after if flipped and after is not None else after
+                found = _opposite(after) if flipped and after is not None else after
                 if left and found is not None:
                     found, state = self._put_back_sum(found, left, state)
                 yield replace(state, after=found, rest=len(left))
@@ -217,7 +231,7 @@ class _Matcher:
         for index, factor in enumerate(sorted(left, key=lambda f: f.inverse)):
             name = f"_rest{index}"
             values[name] = factor.node
-            after = after / Var(name) if factor.inverse else Var(name) * after
+            after = after / Var(name) if factor.inverse else _times(Var(name), after)
         return after, replace(state, values=values)
 
     def fit(self, term: Term, node: Node, state: _State) -> Iterator[_State]:

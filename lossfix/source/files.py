@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 import stat
-import tempfile
-import tokenize
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +15,7 @@ SKIPPED_FOLDERS = frozenset(
     ".git .hg .svn .tox .nox .venv venv .eggs .ipynb_checkpoints .mypy_cache .pytest_cache "
     ".ruff_cache __pycache__ node_modules site-packages".split()
 )
+_HEAD = 4096  # bytes that hold the two lines a coding comment may stand in
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -58,6 +55,12 @@ def read_source(path: Path) -> Source:
 
 def decode(path: Path, data: bytes) -> Source:
     """The text in `data`. Raises SourceError where it cannot be decoded."""
+    if not data.startswith(_BOM) and b"coding" not in data[:_HEAD]:
+        with suppress(UnicodeDecodeError):
+            return Source(path, data.decode("utf-8"), "utf-8", False, _digest(data))
+    import io
+    import tokenize
+
     bom = data.startswith(_BOM)
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -85,6 +88,8 @@ def _bad_line(data: bytes) -> int:
 
 
 def _digest(data: bytes) -> str:
+    import hashlib
+
     return hashlib.sha256(data).hexdigest()
 
 
@@ -111,6 +116,8 @@ def write_source(source: Source, text: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    import tempfile
+
     mode = stat.S_IMODE(path.stat().st_mode)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
     try:

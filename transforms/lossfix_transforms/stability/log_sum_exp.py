@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import may_exceed
+from lossfix.rules.conditions import unshifted
 from lossfix.rules.contracts import Exact
 from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
@@ -23,7 +23,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
-    when=may_exceed("x"),
+    when=unshifted("x"),
     message="exp overflows to inf as soon as one x passes 88.7, and the gradient is NaN",
     why=(
         "In float32 exp(x) is inf above 88.72; where every x is below -104 the sum is 0 and "

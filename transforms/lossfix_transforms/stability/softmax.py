@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import may_exceed
+from lossfix.rules.conditions import unshifted
 from lossfix.rules.contracts import Exact
 from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
@@ -21,7 +21,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
-    when=may_exceed("x"),
+    when=unshifted("x"),
     message="this softmax is inf / inf = NaN once a logit passes 88.7",
     why=(
         "exp overflows in float32 above 88.72; numerator and denominator are then both inf. "
