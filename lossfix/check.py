@@ -15,8 +15,8 @@ from lossfix.source.files import Source, decode, read_bytes
 from lossfix.source.gate import may_hold_a_loss
 from lossfix.source.text import Text
 
-NO_LOSS = "nothing to check: it uses no framework"
-EMPTY = "nothing to check: the file is empty"
+NO_LOSS = "uses no framework that is known here"
+EMPTY = "is empty"
 
 
 def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -> FileRow:

@@ -12,6 +12,7 @@ from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
+from lossfix.source.text import Text
 from lossfix.verify import (
     Hints,
     Options,
@@ -109,9 +110,10 @@ def _default_of(program: Program, argument: str) -> ast.expr:
             last = zip(reversed(ordered), reversed(named.defaults), strict=False)
             pairs = [*last, *zip(named.kwonlyargs, named.kw_defaults, strict=True)]
             for parameter, default in pairs:
-                if parameter.arg == argument and isinstance(default, ast.Constant):
-                    if isinstance(default.value, (int, float)) and default.value > 0:
-                        return default
+                if parameter.arg != argument or not isinstance(default, ast.Constant):
+                    continue
+                if isinstance(default.value, (int, float)) and default.value > 0:
+                    return default
     where = f"{program.path}::{program.function}"
     raise VerifyError(f"{where} has no argument {argument!r} with a positive number as default")
 

@@ -67,7 +67,7 @@ def run() -> int:
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise
-        print(f"error: {error.format_message()}; see lossfix --help", file=sys.stderr)
+        print(f"error: {error.format_message().rstrip('.')}; see lossfix --help", file=sys.stderr)
     return ERROR
 
 

@@ -14,3 +14,11 @@ def exit_code(files: Sequence[FileRow]) -> int:
     if any(file.state is State.FAILED for file in files):
         return ERROR
     return FINDINGS if any(file.findings for file in files) else CLEAN
+
+
+def rewrite_exit_code(files: Sequence[FileRow], written: bool) -> int:
+    """As above; what was mended and written is a finding no more."""
+    if not written or exit_code(files) == ERROR:
+        return exit_code(files)
+    left = any(file.findings for file in files if file.state is not State.FIXED)
+    return FINDINGS if left else CLEAN

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from lossfix.cli.checking import JSON
-from lossfix.cli.exits import exit_code
+from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import targets_of
 from lossfix.errors import SourceError, VerifyError
@@ -15,7 +15,7 @@ from lossfix.mend import Ask, Settings, allowed_by, mend_file
 from lossfix.proving import Prover
 from lossfix.report.as_json import dumps, rewrite_json
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
-from lossfix.report.text import failures_text, rewrite_notes
+from lossfix.report.text import failures_text, rewrite_notes, rewrite_summary
 from lossfix.rules.registry import all_rules, selected
 from lossfix.verify import Options, tensorflow_available
 from lossfix.verify.pair import NO_FRAMEWORK
@@ -45,6 +45,8 @@ def rewrite_paths(
         prover = None
         if verify or (verify is None and tensorflow_available()):
             prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
+            if device == "gpu":
+                _ = prover.session().device  # raises NoDevice before any file is read
         settings = Settings(
             rules, permitted, sharpness, write, _asker() if interactive else None, prover
         )
@@ -56,7 +58,7 @@ def rewrite_paths(
             step(str(target.path))
             files.append(mend_file(target.path, settings, target.function))
     _show(files, write, output_format)
-    return exit_code(files)
+    return rewrite_exit_code(files, write)
 
 
 def _asker() -> Ask:
@@ -85,7 +87,7 @@ def _show(files: Sequence[FileRow], written: bool, output_format: str) -> None:
         from lossfix.report.preview import print_preview
 
         print_preview(files, Console())
-        print(rewrite_notes(files, written).splitlines()[-1])
+        print(rewrite_summary(files, written))
     else:
         _print_exactly("".join(file.diff for file in files))
         print(rewrite_notes(files, written), file=sys.stderr)

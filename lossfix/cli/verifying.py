@@ -11,14 +11,14 @@ from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
 from lossfix.errors import LossfixError, VerifyError
 from lossfix.proving import Prover
+from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, verdict_json, why_json
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
-from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Relaxed
+from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed
 from lossfix.rules.registry import all_rules
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source, read_source
-from lossfix.source.text import Text
 from lossfix.verify import Options, Outcome, Program, Trace
 
 _EXITS = {Outcome.VERIFIED: CLEAN, Outcome.REFUTED: FINDINGS, Outcome.NOT_RUN: ERROR}
@@ -35,7 +35,7 @@ def verify_losses(
 ) -> int:
     """Runs a pair, or one loss alone, and prints the verdict. Raises LossfixError."""
     if after is None:
-        return explain_gradient(before, device, inputs, output_format)
+        return look_at_one(before, device, inputs, output_format)
     promised = _contract(contract)
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
@@ -63,6 +63,21 @@ def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_for
     return CLEAN if trace.status == "ok" else FINDINGS
 
 
+def look_at_one(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+    """Which regimes give a NaN, infinite, missing or zero gradient, and where contexts disagree."""
+    program = _program(loss)
+    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+        step(loss)
+        trace = prover.trace(program)
+        contexts = prover.pair(program, program, Meaning(), None)
+    verdict = alone(trace, contexts)
+    if output_format == JSON:
+        print(dumps({**verdict_json(verdict), "regimes": list(trace.regimes)}))
+    else:
+        print(alone_text(verdict, trace))
+    return _EXITS[verdict.outcome]
+
+
 def _contract(name: str) -> Contract:
     kinds = {kind.name: kind for kind in CONTRACTS if kind.name not in ("diagnosis",)}
     if name not in kinds:
@@ -82,16 +97,15 @@ def _program(text: str) -> Program:
 
 
 def _mending(program: Program, trace: Trace) -> list[Rule]:
-    """The rules with a finding on the line, the fixable ones first."""
+    """The rules whose pattern holds a value of the line, the fixable ones first."""
     if trace.line == 0:
         return []
     source = Source(Path(program.path), program.text, "utf-8", False, "")
-    text = Text(program.text)
     found = [
         finding.rule
         for finding in findings_of(source, all_rules(), program.function)
-        if text.position(finding.span.start).line
-        <= trace.line
-        <= text.position(finding.span.end).line
+        for node in finding.match.interior
+        if node.origin is not None
+        and node.origin.code.lineno <= trace.line <= (node.origin.code.end_lineno or 0)
     ]
     return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)

@@ -182,8 +182,9 @@ def _column(parts: list[ast.expr]) -> tuple[str, int] | None:
         return "column", index.value
     if isinstance(index, ast.Slice) and index.step is None:
         low, high = index.lower, index.upper
-        known = isinstance(low, ast.Constant) and isinstance(high, ast.Constant)
-        if known and type(low.value) is int and high.value == low.value + 1:
+        if not (isinstance(low, ast.Constant) and isinstance(high, ast.Constant)):
+            return None
+        if type(low.value) is int and high.value == low.value + 1:
             return "column_kept", low.value
     return None
 

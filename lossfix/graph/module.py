@@ -72,8 +72,9 @@ def lift_module(tree: ast.Module) -> Module:
         lifter.body(place.tree.body)
         lifted[place.name] = (place, lifter, {**inherited, **own})
     compiled = _compiled_losses(tree)
-    units = [_unit(*entry, imports, compiled) for entry in lifted.values()]
     calls = {name: lifter.calls for name, (_, lifter, _) in lifted.items()}
+    speaking = _speaking(lifted, calls)
+    units = [_unit(*entry, imports, compiled, name in speaking) for name, entry in lifted.items()]
     units.append(_module_unit(tree, top, imports))
     calls[""] = top.calls
     return Module(tree, imports, tuple(_with_helpers(units, calls)), numbers)
@@ -228,6 +229,7 @@ def _unit(
     inputs: Mapping[str, tuple[Node, Role]],
     imports: Mapping[str, tuple[str, ...]],
     compiled: frozenset[str],
+    speaks: bool,
 ) -> Unit:
     assert not isinstance(place.tree, ast.Module)
     own = [a.arg for a in place.tree.args.args]
@@ -235,7 +237,7 @@ def _unit(
     return Unit(
         name=place.name,
         tree=place.tree,
-        kind=_kind(place, inputs, keras, compiled, lifter),
+        kind=_kind(place, inputs, keras, compiled, lifter) if speaks else Kind.CODE,
         nodes=tuple(lifter.nodes),
         inputs=inputs,
         results=tuple(lifter.results + lifter.sinks),
@@ -254,8 +256,6 @@ def _kind(
 ) -> Kind:
     assert not isinstance(place.tree, ast.Module)
     name = place.tree.name
-    if not _uses_framework(lifter):
-        return Kind.CODE
     if name in compiled or lifter.sinks:
         return Kind.LOSS
     owner = place.owner
@@ -273,6 +273,24 @@ def _kind(
     if keras or (Role.LABEL in roles and Role.PREDICTION in roles and owner is None):
         return Kind.LOSS if keras else Kind.CODE
     return Kind.CODE
+
+
+def _speaking(
+    lifted: Mapping[str, tuple[_Place, Lifter, object]],
+    calls: Mapping[str, list[tuple[str, Node]]],
+) -> set[str]:
+    """Scopes that use a framework, by themselves or by way of what they call."""
+    found = {name for name, (_, lifter, _) in lifted.items() if _uses_framework(lifter)}
+    while True:
+        more = {
+            caller
+            for caller in lifted
+            if caller not in found
+            and any(_callee(caller, called, lifted) in found for called, _ in calls[caller])
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _uses_framework(lifter: Lifter) -> bool:
@@ -319,7 +337,7 @@ def _with_helpers(units: list[Unit], calls: Mapping[str, list[tuple[str, Node]]]
         yield replace(unit, kind=Kind.HELPER) if unit.name in helpers else unit
 
 
-def _callee(caller: str, called: str, units: Mapping[str, Unit]) -> str | None:
+def _callee(caller: str, called: str, units: Mapping[str, object]) -> str | None:
     """The unit that `called`, as written in `caller`, names: inner first, then outwards."""
     if called.startswith("self."):
         owner = caller.rpartition(".")[0]

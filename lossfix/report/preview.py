@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.report.verdict_text import verdict_line
+from lossfix.rules.contracts import Meaning
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,6 +57,9 @@ def _print_row(row: FindingRow, console: Console) -> None:
     contract = Text(row.contract.name, "magenta")
     contract.append(f": {row.contract.promise}")
     console.print(_detail("contract", contract))
+    if isinstance(row.contract, Meaning):
+        console.print(_detail("changes", Text(row.contract.changes)))
+        console.print(_detail("keeps", Text(row.contract.keeps)))
     if row.verdict is not None:
         word = row.verdict.outcome.value
         line = Text(word, _OUTCOMES[word])
@@ -80,14 +84,14 @@ def _detail(label: str, text: Text) -> Text:
 
 def _witness(row: FindingRow) -> list[str]:
     """The counterexample of a refuted fix."""
-    from lossfix.report.verdict_text import numbers
+    from lossfix.report.verdict_text import cut, numbers
 
     found = row.verdict.counterexample if row.verdict is not None else None
     if not found:
         return []
-    inputs = [f"{k} = {numbers(v)}" for k, v in (found.get("inputs") or {}).items()]
+    inputs = [f"{k} = {cut(numbers(v))}" for k, v in (found.get("inputs") or {}).items()]
     sides = [
-        f"{key}: value {numbers(found[key].get('value'))}"
+        f"{key}: value {cut(numbers(found[key].get('value')))}"
         for key in ("before", "after")
         if isinstance(found.get(key), dict)
     ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
+from lossfix.rules.contracts import Contract, Meaning
 
 
 def check_text(files: Sequence[FileRow]) -> str:
@@ -32,20 +34,31 @@ def _finding_lines(row: FindingRow) -> list[str]:
 
 
 def _summary(files: Sequence[FileRow]) -> list[str]:
-    read = [file for file in files if file.state is not State.FAILED]
-    failed = len(files) - len(read)
-    rows = [row for file in read for row in file.findings]
-    errors = f"; {_count(failed, 'file')} could not be checked" if failed else ""
-    if not read:
-        return [f"Nothing was checked{errors}."]
-    where = _count(len(read), "file")
+    checked = _checked(files)
+    rows = [row for file in checked for row in file.findings]
+    if not checked:
+        return [f"Nothing was checked{_beside(files)}."]
+    where = _count(len(checked), "file")
     if not rows:
-        return [f"No findings in {where}{errors}."]
+        return [f"No findings in {where}{_beside(files)}."]
     by_default = sum(row.fix and not opt_in(row) for row in rows)
     asked = sum(row.fix and bool(opt_in(row)) for row in rows)
-    parts = [f"{_count(len(rows), 'finding')} in {where}"]
-    parts.append(f"{by_default} fixed by `lossfix rewrite`, {asked} more with --allow")
-    return [f"{'; '.join(parts)}{errors}."]
+    fixes = f"{by_default} fixed by `lossfix rewrite`, {asked} more with --allow"
+    return [f"{_count(len(rows), 'finding')} in {where}; {fixes}{_beside(files)}."]
+
+
+def _checked(files: Sequence[FileRow]) -> list[FileRow]:
+    return [file for file in files if file.state not in (State.FAILED, State.SKIPPED)]
+
+
+def _beside(files: Sequence[FileRow]) -> str:
+    """What was not checked, and why."""
+    skipped = Counter(file.reason for file in files if file.state is State.SKIPPED)
+    parts = [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
+    failed = sum(file.state is State.FAILED for file in files)
+    if failed:
+        parts.append(f"; {_count(failed, 'file')} could not be read")
+    return "".join(parts) or ("" if files else ": no Python files there")
 
 
 def _count(number: int, noun: str) -> str:
@@ -54,35 +67,39 @@ def _count(number: int, noun: str) -> str:
 
 def rewrite_notes(files: Sequence[FileRow], written: bool) -> str:
     """What a plain diff does not say: each fix with its contract and verdict, and what is left."""
-    lines: list[str] = []
-    for file in files:
-        for row in file.findings:
-            lines.extend(_note(row))
+    lines = [line for file in files for row in file.findings for line in _note(row)]
+    return "\n".join([*lines, rewrite_summary(files, written)])
+
+
+def rewrite_summary(files: Sequence[FileRow], written: bool) -> str:
+    """One line: how many fixes, in how many files, written or not."""
     changed = [file for file in files if file.diff]
     fixed = sum(row.applied for file in files for row in file.findings)
-    if not files or all(file.state is State.FAILED for file in files):
-        lines.append("Nothing was checked.")
-    elif not changed:
-        lines.append(f"Nothing to rewrite in {_count(len(files), 'file')}.")
-    else:
-        done = "written" if written else "nothing written; --write writes it"
-        lines.append(f"{_count(fixed, 'fix')} in {_count(len(changed), 'file')}; {done}.")
-    return "\n".join(lines).replace("fixs", "fixes")
+    checked = _checked(files)
+    if not checked:
+        return f"Nothing was checked{_beside(files)}."
+    if not changed:
+        return f"Nothing to rewrite in {_count(len(checked), 'file')}{_beside(files)}."
+    done = "written" if written else "nothing written; --write writes it"
+    fixes = "1 fix" if fixed == 1 else f"{fixed} fixes"
+    return f"{fixes} in {_count(len(changed), 'file')}; {done}{_beside(files)}."
 
 
 def _note(row: FindingRow) -> list[str]:
+    from lossfix.report.verdict_text import verdict_line, verdict_text
+
     where = f"{row.path}:{row.line}:{row.column}: {row.code} {row.rule}"
-    verdict = row.verdict
-    proof = f"{verdict.outcome.value}: {verdict.reason}" if verdict else "not verified"
     if row.applied:
-        return [f"{where} [{row.contract.name}] {proof}"]
+        proof = verdict_line(row.verdict) if row.verdict else "not verified"
+        return [f"{where} [{row.contract.name}] {proof}", *_meaning(row.contract)]
     lines = [f"{where} left: {row.reason or 'not asked for'}"]
-    if verdict is not None and verdict.counterexample:
-        lines.append(f"    counterexample: {counterexample_line(verdict.counterexample)}")
+    if row.verdict is not None:
+        lines += [f"    {line}" for line in verdict_text(row.verdict).splitlines()]
     return lines
 
 
-def counterexample_line(counterexample: object) -> str:
-    """A counterexample on one line, cut where it is long."""
-    text = str(counterexample)
-    return text if len(text) <= 300 else f"{text[:297]}..."
+def _meaning(contract: Contract) -> list[str]:
+    """What a fix that changes the loss changes, and what it keeps."""
+    if not isinstance(contract, Meaning):
+        return []
+    return [f"    changes: {contract.changes}", f"    keeps: {contract.keeps}"]

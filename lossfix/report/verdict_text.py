@@ -10,6 +10,13 @@ from lossfix.verify.verdict import Context, Outcome, Verdict
 
 _SAME_LOSS = frozenset({"exact", "guarded", "bounded"})
 _MAX_NUMBERS = 8
+_MAX_LINE = 140
+_NOTABLE_BITS = 0.1
+_IN_CONTEXT = {
+    Outcome.VERIFIED: "held",
+    Outcome.REFUTED: "refuted",
+    Outcome.NOT_RUN: "not run",
+}
 
 
 def verdict_text(verdict: Verdict) -> str:
@@ -53,13 +60,14 @@ def _worst_bits(verdict: Verdict) -> str:
         known = [(b, a) for b, a in pairs if b is not None and a is not None]
         if known:
             before, after = max(known)
-            parts.append(f"{what} {before:.1f} -> {after:.1f}")
+            if abs(before - after) >= _NOTABLE_BITS:
+                parts.append(f"{what} {before:.1f} -> {after:.1f}")
     return f"worst bits of error in float32: {', '.join(parts)}" if parts else ""
 
 
 def _context(context: Context, verdict: Verdict) -> str:
     where = f"{context.mode:5} {context.dtype:8} {context.device:3}"
-    text = f"{where} {context.outcome.value}"
+    text = f"{where} {_IN_CONTEXT[context.outcome]}"
     if context.outcome is Outcome.NOT_RUN:
         return f"{text}: {context.reason}"
     text += f", {context.regimes} regimes"
@@ -81,18 +89,25 @@ def _bits(value: float | None) -> str:
 
 def _counterexample(found: Mapping[str, Any]) -> list[str]:
     lines = [f"    {found['message']}"] if found.get("message") else []
-    where = [str(found[key]) for key in ("mode", "dtype") if found.get(key)]
-    if where or found.get("regime"):
-        lines.append(f"    in {' '.join(where)}, regime {found.get('regime', '?')}")
+    where = " ".join(str(found[key]) for key in ("mode", "dtype") if found.get(key))
+    regime = f"regime {found['regime']}" if found.get("regime") else ""
+    if where or regime:
+        lines.append(f"    in {', '.join(part for part in (where, regime) if part)}")
     for name, value in (found.get("inputs") or {}).items():
-        lines.append(f"    {name} = {numbers(value)}")
+        lines.append(f"    {name} = {cut(numbers(value))}")
     for key in ("before", "after", "reference"):
         part = found.get(key)
         if isinstance(part, Mapping):
-            lines.append(f"    {key}: value {numbers(part.get('value'))}")
+            lines.append(f"    {key}: value {cut(numbers(part.get('value')))}")
             for name, gradient in (part.get("gradients") or {}).items():
-                lines.append(f"      gradient of {name}: {numbers(gradient)}")
+                lines.append(f"      gradient of {name}: {cut(numbers(gradient))}")
     return lines
+
+
+def cut(text: str, most: int = _MAX_LINE) -> str:
+    """The text on one line, its tail left out where it is long."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
 
 
 def numbers(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lossfix.report.verdict_text import numbers
+from lossfix.report.verdict_text import cut, numbers
 from lossfix.rules.rule import Rule
 from lossfix.verify.why import Trace, TraceRow
 
@@ -27,7 +27,7 @@ def why_text(trace: Trace, path: str, function: str, mends: Sequence[Rule]) -> s
     lines.append(f"  {trace.message}")
     if trace.inputs:
         lines.append(f"  at this input (regime {trace.regime}):")
-        lines += [f"    {name} = {_cut(numbers(value))}" for name, value in trace.inputs.items()]
+        lines += [f"    {name} = {cut(numbers(value))}" for name, value in trace.inputs.items()]
     if trace.rows:
         lines.append("  the loss, value by value (gradient of the loss with respect to each):")
         lines += [f"    {_row(row)}" for row in trace.rows]
@@ -39,9 +39,4 @@ def why_text(trace: Trace, path: str, function: str, mends: Sequence[Rule]) -> s
 
 def _row(row: TraceRow) -> str:
     span = "no finite value" if row.low is None else f"in [{row.low:.4g}, {row.high:.4g}]"
-    return f"line {row.line}: {_cut(row.code, 60)} {span}, gradient {row.gradient}"
-
-
-def _cut(text: str, most: int = 160) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else f"{flat[: most - 3]}..."
+    return f"line {row.line}: {cut(row.code, 60)} {span}, gradient {row.gradient}"

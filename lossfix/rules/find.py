@@ -92,7 +92,7 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     """Whether a rule of `scope` looks at `node`."""
     if scope is Scope.KERAS and not facts.unit.keras:
         return False
-    if scope is Scope.ANYWHERE and facts.unit.kind is Kind.CODE:
+    if scope is Scope.ANYWHERE and (facts.unit.kind is Kind.CODE or not facts.unit.inputs):
         return facts.tensor(node)
     if scope is Scope.ANYWHERE:
         return facts.varied(node)

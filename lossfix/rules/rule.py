@@ -56,7 +56,7 @@ class Domain:
     integer: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Rule:
     """One entry of the catalogue."""
 

@@ -80,6 +80,23 @@ def _trace(traced: _Traced, hints: Hints, options: Options) -> dict[str, Any]:
             continue
     if not runs:
         return {"status": "not run", "reason": "the loss ran in no regime", "rows": []}
+    return {**_worst(traced, runs, options), "regimes": _regimes(runs)}
+
+
+def _regimes(runs: list[tuple[Draw, Any]]) -> list[dict[str, str]]:
+    """What became of the value and the gradient in each regime, eagerly in float32."""
+    return [
+        {
+            "regime": draw.regime,
+            "value": _kind(run.value) if _kind(run.value) in ("nan", "inf") else "ok",
+            "gradient": _kind_of_all(run.gradients),
+        }
+        for draw, run in runs
+    ]
+
+
+def _worst(traced: _Traced, runs: list[tuple[Draw, Any]], options: Options) -> dict[str, Any]:
+    """A gradient that is lost in ordinary inputs, else the first that is NaN or infinite."""
     ordinary = [(d, r) for d, r in runs if d.regime in ORDINARY] or runs[:1]
     kinds = [_kind_of_all(r.gradients) for _, r in ordinary]
     if all(k in ("none", "zero") for k in kinds):

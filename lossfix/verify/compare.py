@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.bench import Reference, arrays
 from lossfix.verify.numerics import FORMATS, Array
-from lossfix.verify.regimes import ORDINARY, WEAK, Draw
+from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw
 from lossfix.verify.results import Result
 
 Mask = NDArray[np.bool_]
@@ -147,7 +147,7 @@ def mended(seen: Observation) -> set[str]:
 
 def half_mended(seen: Observation) -> Failure | None:
     """A gradient that is still not finite where the value, which was not, now is."""
-    if seen.reference is None or not seen.reference.wide or seen.draw.regime == "subnormal":
+    if seen.reference is None or not seen.reference.wide or seen.draw.regime == SUBNORMAL:
         return None
     true, old, new = seen.reference.result.value, seen.before.value, seen.after.value
     if new.shape != old.shape or not np.any(np.isfinite(true) & ~np.isfinite(old)):

@@ -25,8 +25,9 @@ _UNIT = ("any", "probability", "simplex", "range")
 _REAL = ("any", "real", "range")
 
 # what a regime may be used for: compared number by number, or for its finiteness alone
-WEAK = frozenset({"minute", "tiny", "subnormal"})
-FAR = frozenset({"large", "very large", "tiny", "subnormal"})  # overflow may be the true answer
+SUBNORMAL = "subnormal"
+WEAK = frozenset({"minute", "tiny", SUBNORMAL})
+FAR = frozenset({"large", "very large", "tiny", SUBNORMAL})  # overflow may be the true answer
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -110,7 +111,7 @@ REGIMES: tuple[Regime, ...] = (
     Regime("no positives", (*_UNIT, "real"), _uniform(0.05, 0.95), "zeros"),
     Regime("all positives", (*_UNIT, "real"), _uniform(0.05, 0.95), "ones"),
     Regime("tiny", (*_UNIT, "real"), _magnitudes(1e-30, 1e-20, False)),
-    Regime("subnormal", (*_UNIT, "real"), _subnormal),
+    Regime(SUBNORMAL, (*_UNIT, "real"), _subnormal),
 )
 
 

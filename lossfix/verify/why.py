@@ -35,6 +35,8 @@ class Trace:
 
     `line` (1-based) and `column` (0-based) are those of `code`, the expression that loses it.
     `inputs` are the predictions and labels at which it happens, by name.
+    `regimes` tells of each regime what its value ("ok", "nan", "inf") and its gradient (as in a
+    row) came to.
     """
 
     status: str
@@ -45,6 +47,7 @@ class Trace:
     regime: str = ""
     inputs: Mapping[str, Any] | None = None
     rows: tuple[TraceRow, ...] = ()
+    regimes: tuple[Mapping[str, str], ...] = ()
     message: str = ""
     reason: str = ""
 
@@ -87,6 +90,7 @@ def trace_gradients(
     try:
         result = dict(reply["result"])
         rows = tuple(TraceRow(**row) for row in result.pop("rows"))
-        return Trace(rows=rows, **result)
+        regimes = tuple(result.pop("regimes", ()))
+        return Trace(rows=rows, regimes=regimes, **result)
     except (KeyError, TypeError, ValueError) as error:
         return Trace("not run", reason=f"the worker's answer cannot be read: {error}")

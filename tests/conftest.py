@@ -1,0 +1,40 @@
+"""Shared fixtures: the command line run in-process, and the skip of what needs TensorFlow."""
+
+import importlib.util
+import sys
+
+import pytest
+
+from lossfix.cli.main import main
+
+
+def pytest_collection_modifyitems(items):
+    if importlib.util.find_spec("tensorflow") is not None:
+        return
+    skip = pytest.mark.skip(reason="TensorFlow is not installed")
+    for item in items:
+        if "tensorflow" in item.keywords:
+            item.add_marker(skip)
+
+
+class Ran:
+    """What a command printed, and its exit code."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def lossfix(capfdbinary, monkeypatch):
+    """Runs `lossfix ARGS...` and gives what came of it."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lossfix", *map(str, arguments)])
+        with pytest.raises(SystemExit) as leaving:
+            main()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        out, err = capfdbinary.readouterr()
+        return Ran(leaving.value.code or 0, out.decode(), err.decode())
+
+    return run

@@ -1,0 +1,55 @@
+"""Every rule has fixtures: before and after side by side, in one expression and spread."""
+
+from pathlib import Path
+
+import pytest
+
+from lossfix.mend import Settings, mend_file
+from lossfix.report.rows import State
+from lossfix.rules.find import find
+from lossfix.rules.registry import all_rules, named
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "rules"
+BEFORE = sorted(FOLDER.glob("*/*.before.py"))
+
+
+def code_of(path):
+    return path.parent.name.partition("-")[0]
+
+
+def mended(path, copy):
+    copy.write_bytes(path.read_bytes())
+    rules = named(code_of(path), all_rules())
+    allow = frozenset({rule.code for rule in rules})
+    row = mend_file(copy, Settings(rules, allow, write=True))
+    return row, copy.read_text()
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+def test_a_rule_has_a_folder_with_both_shapes_and_a_clean_one(rule):
+    names = {path.name for path in (FOLDER / f"{rule.code}-{rule.name}").iterdir()}
+    assert {"single.before.py", "spread.before.py", "clean.py"} <= names
+
+
+@pytest.mark.parametrize("before", BEFORE, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_before_is_rewritten_to_after_and_a_second_run_changes_nothing(before, tmp_path):
+    after = before.with_name(before.name.replace(".before.", ".after."))
+    row, text = mended(before, tmp_path / "loss.py")
+    assert row.state is State.FIXED
+    assert text == after.read_text()
+    again, same = mended(after, tmp_path / "loss.py")
+    assert again.state is State.CLEAN
+    assert same == text
+
+
+@pytest.mark.parametrize("clean", sorted(FOLDER.glob("*/clean.py")), ids=lambda p: p.parent.name)
+def test_what_looks_alike_and_is_fine_gets_no_finding(clean):
+    rules = named(code_of(clean), all_rules())
+    assert find(clean.read_text(), rules) == ()
+
+
+@pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+def test_a_rule_says_everything_that_its_page_needs(rule):
+    for field in ("summary", "message", "why", "before", "fix_safety", "when_not", "source"):
+        assert getattr(rule, field).strip(), field
+    assert bool(rule.after) == rule.fixable
