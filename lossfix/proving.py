@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 from lossfix.errors import SourceError, VerifyError
@@ -12,10 +14,12 @@ from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
+from lossfix.rules.rule import Rule
 from lossfix.source.text import Text
 from lossfix.verify import (
     Hints,
     Options,
+    Outcome,
     Program,
     Session,
     Trace,
@@ -24,6 +28,7 @@ from lossfix.verify import (
     trace_gradients,
     verify_pair,
 )
+from lossfix.verify.proof import Flaw, prove
 
 _COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal"})
 _STEPS = {"round": 0.5, "sign": 0.0}
@@ -62,7 +67,7 @@ class Prover:
         function = findings[0].function
         if not function:
             return not_run(contract.name, _MODULE_LEVEL)
-        return verify_pair(
+        verdict = verify_pair(
             Program(before, str(path), function),
             Program(after, str(path), function),
             contract,
@@ -71,6 +76,7 @@ class Prover:
             after_at=after_at,
             session=self.session(),
         )
+        return _with_terms(verdict, [finding.rule for finding in findings])
 
     def pair(
         self, before: Program, after: Program, contract: Contract, sharpness: str | None
@@ -98,6 +104,29 @@ class Prover:
         """Where the gradient of a loss is lost. Raises NoDevice."""
         hints = program_hints(program, None)
         return trace_gradients(program, hints, self.options, session=self.session())
+
+
+def _with_terms(verdict: Verdict, rules: Sequence[Rule]) -> Verdict:
+    """The verdict with the other level of evidence: each rule's term over the reals."""
+    for rule in dict.fromkeys(rules):
+        flaws = term_flaws(rule)
+        if not flaws:
+            note = f"term: {rule.code} keeps its promise over the reals, on its whole domain"
+        elif flaws[0].kind == "structure":
+            note = f"term: {rule.code} was not checked over the reals: {flaws[0].message}"
+        elif verdict.outcome is Outcome.REFUTED:
+            continue
+        else:
+            reason = f"over the reals, {rule.code} breaks its promise: {flaws[0].message}"
+            return replace(verdict, outcome=Outcome.REFUTED, reason=reason)
+        verdict = replace(verdict, notes=(note, *verdict.notes))
+    return verdict
+
+
+@cache
+def term_flaws(rule: Rule) -> tuple[Flaw, ...]:
+    """What is wrong with a rule's term; worked out once a run."""
+    return prove(rule)
 
 
 def _default_of(program: Program, argument: str) -> ast.expr:

@@ -189,7 +189,10 @@ def _specs_in(loaded: Loaded) -> tuple[str, ...]:
         return ()
     first = code.co_firstlineno
     last = max((line for *_, line in code.co_lines() if line), default=first)
-    return comment_specs(loaded.slice.text, max(1, first - 1), last + 1)
+    lines = loaded.text.splitlines()
+    while first > 1 and lines[first - 2].lstrip().startswith("#"):
+        first -= 1
+    return comment_specs(loaded.text, first, last + 1)
 
 
 def _kinds(plan: Plan) -> list[dict[str, str]]:

@@ -77,12 +77,12 @@ def judge(
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
-    ran = [c for c in record.contexts if c.outcome is not Outcome.NOT_RUN]
+    ran = [c for c in record.contexts if c.outcome is not Outcome.NOT_RUN and c.regimes]
     if reason:
         outcome = Outcome.REFUTED
     elif not ran:
         outcome = Outcome.NOT_RUN
-        reason = next((c.reason for c in record.contexts if c.reason), "no context ran")
+        reason = next((c.reason for c in record.contexts if c.reason), "no regime fits the inputs")
     elif undecided:
         outcome, reason = Outcome.NOT_RUN, undecided
     else:

@@ -36,6 +36,7 @@ class Loaded:
     signature: inspect.Signature
     file: str  # the file that holds the slice
     slice: Slice
+    text: str  # the whole module, comments and all; line by line as the slice
     notes: tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ def load(program: Program, scratch: str, change: Callable[[str], str] | None = N
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         raise LoadError(f"{program.function} has no signature that can be read") from None
-    return Loaded(function, signature, file, part, tuple(notes))
+    return Loaded(function, signature, file, part, program.text, tuple(notes))
 
 
 def _execute(text: str, file: str, program: Program) -> types.ModuleType:

@@ -120,13 +120,21 @@ def draws(plan: Plan, dtype: str, seed: int, thresholds: tuple[float, ...] = ())
     predictions = [t for t in plan.tensors if t.role == PREDICTION]
     found: list[Draw] = []
     for regime in REGIMES:
-        if all(t.kind in regime.kinds for t in predictions):
+        if all(_suits(t, regime) for t in predictions):
             found.append(draw(plan, regime, dtype, seed))
     if found and any(t.role == LABEL and t.shape == predictions[0].shape for t in plan.tensors):
         found.append(_perfect(plan, found[0], dtype))
     for number, threshold in enumerate(thresholds):
         found.append(_at_threshold(plan, dtype, seed + number, threshold))
     return found
+
+
+def _suits(tensor: Tensor, regime: Regime) -> bool:
+    """Whether a regime can be drawn for a tensor; what has values of its own fits them all."""
+    return tensor.kind in regime.kinds or (tensor.given and tensor.kind in _OWN_VALUES)
+
+
+_OWN_VALUES = frozenset({"binary", "onehot", "simplex", "index", "positive"})
 
 
 def typical(
@@ -138,7 +146,7 @@ def typical(
         r
         for r in (*REGIMES, *(_around(t) for t in thresholds))
         if (r.name in ORDINARY or r.name.startswith("around"))
-        and all(t.kind in r.kinds for t in predictions)
+        and all(_suits(t, r) for t in predictions)
     ]
     return [
         draw(plan, usable[i % len(usable)], dtype, seed + 101 * i)

@@ -1,0 +1,388 @@
+"""Terms over the reals: value and derivative by mpmath, at a precision raised until stable.
+
+Forward mode with one dual part for each entry of the sample: small samples, exact derivatives.
+Griewank, Walther: Evaluating Derivatives, 2008, doi 10.1137/1.9780898717761.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mp, mpf
+from numpy.typing import NDArray
+
+from lossfix.graph.vocabulary import OPS
+from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
+
+Array = NDArray[np.object_]
+DIGITS = (250, 500, 1000)  # exp(400) alone spans 174
+_AGREED = 30  # digits in which two precisions must agree
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Dual:
+    """Values and their derivatives, one along the last axis of `slopes` for each entry."""
+
+    values: Array
+    slopes: Array
+    lost: bool = False  # an op without a derivative stood in the way
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the variables and attributes of a term stand for. Values are floats or integers."""
+
+    values: Mapping[str, NDArray[np.float64]]
+    attrs: Mapping[str, Any]
+    sharpness: float = 10.0
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Real:
+    """A term at a sample: its value, its gradient by variable, and whether one was lost."""
+
+    value: Array
+    gradients: Mapping[str, Array]
+    lost: bool
+
+    @property
+    def finite(self) -> bool:
+        return all(mpmath.isfinite(v) for v in self.flat())
+
+    def flat(self) -> list[Any]:
+        """The value's entries and then the gradient's."""
+        return [*self.value.flat, *(g for a in self.gradients.values() for g in a.flat)]
+
+
+class UnknownOpError(Exception):
+    """An op that cannot be evaluated over the reals."""
+
+
+def evaluate(term: Term, sample: Sample) -> Real:
+    """The value of a term and its gradient with respect to every variable.
+
+    The gradient of a term with several entries is that of their sum with fixed weights, so that
+    no two entries' derivatives can cancel.
+    """
+    previous: Real | None = None
+    for digits in DIGITS:
+        with mp.workdps(digits):
+            found = _evaluate(term, sample)
+        if previous is not None and agree(previous.flat(), found.flat(), _AGREED):
+            return found
+        previous = found
+    assert previous is not None
+    return previous
+
+
+def agree(left: Sequence[Any], right: Sequence[Any], digits: int) -> bool:
+    """Equal in so many digits, entry by entry; not finite is equal to not finite."""
+    if len(left) != len(right):
+        return False
+    with mp.workdps(2 * DIGITS[-1]):
+        limit, floor = mpf(10) ** -digits, mpf(10) ** (_AGREED - DIGITS[0])
+        for a, b in zip(left, right, strict=True):
+            if not (mpmath.isfinite(a) and mpmath.isfinite(b)):
+                if mpmath.isfinite(a) != mpmath.isfinite(b):
+                    return False
+            elif abs(a - b) > max(limit * max(abs(a), abs(b)), floor):
+                return False
+    return True
+
+
+def _evaluate(term: Term, sample: Sample) -> Real:
+    sizes = {name: int(np.size(value)) for name, value in sample.values.items()}
+    total = sum(sizes.values())
+    env: dict[str, Dual] = {}
+    start = 0
+    for name, value in sample.values.items():
+        shape = np.shape(value)
+        slopes = _zeros((*shape, total))
+        slopes.reshape(sizes[name], total)[:, start : start + sizes[name]] = _identity(sizes[name])
+        env[name] = Dual(_exactly(value), slopes)
+        start += sizes[name]
+    result = _Evaluator(env, sample, total).of(term)
+    weights = _exactly(1.0 + 0.25 * np.arange(result.values.size)).reshape(result.values.shape)
+    whole = (weights[..., None] * result.slopes).reshape(-1, total).sum(axis=0)
+    gradients: dict[str, Array] = {}
+    start = 0
+    for name, size in sizes.items():
+        gradients[name] = np.array(whole[start : start + size], dtype=object)
+        start += size
+    return Real(np.array(result.values, dtype=object), gradients, result.lost)
+
+
+def _exactly(value: Any) -> Array:
+    array = np.empty(np.shape(value), dtype=object)
+    array[...] = np.vectorize(lambda v: mpf(float(v)), otypes=[object])(value)
+    return array
+
+
+def _zeros(shape: tuple[int, ...]) -> Array:
+    array = np.empty(shape, dtype=object)
+    array[...] = mpf(0)
+    return array
+
+
+def _identity(size: int) -> Array:
+    array = _zeros((size, size))
+    for index in range(size):
+        array[index, index] = mpf(1)
+    return array
+
+
+class _Evaluator:
+    """Evaluates one term at one sample, in mpmath's present precision."""
+
+    def __init__(self, env: Mapping[str, Dual], sample: Sample, total: int) -> None:
+        self.env = env
+        self.sample = sample
+        self.total = total
+
+    def of(self, term: Term) -> Dual:
+        if isinstance(term, Var):
+            return self.env[term.name]
+        if isinstance(term, Const):
+            return self.number(term.value)
+        if isinstance(term, Sharpness):
+            return self.number(self.sample.sharpness)
+        if isinstance(term, Bind):
+            return self.of(term.term)
+        assert isinstance(term, Apply)
+        args = [self.of(arg) for arg in term.args]
+        attrs = {**OPS[term.op].defaults, **{n: self.attr(v) for n, v in term.attrs}}
+        return self.apply(term.op.removeprefix("np_"), args, attrs)
+
+    def attr(self, value: object) -> Any:
+        return self.sample.attrs.get(value.name) if isinstance(value, AttrVar) else value
+
+    def number(self, value: float) -> Dual:
+        return Dual(_exactly(value), _zeros((self.total,)))
+
+    def apply(self, op: str, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        if op in _UNARY:
+            return self.unary(args[0], *_UNARY[op])
+        if op in _BINARY:
+            return self.binary(args[0], args[1], *_BINARY[op])
+        if op in _STEPS:
+            steps = np.vectorize(_STEPS[op], otypes=[object])
+            values = np.asarray(steps(*(a.values for a in args)), dtype=object)
+            lost = any(a.lost or a.slopes.any() for a in args)
+            return Dual(values, _zeros((*values.shape, self.total)), lost)
+        if op in _REDUCTIONS:
+            return self.reduce(_REDUCTIONS[op], args[0], attrs)
+        composed = _COMPOSED.get(op)
+        if composed is None:
+            raise UnknownOpError(f"{op} cannot be evaluated over the reals")
+        return composed(self, args, attrs)
+
+    def unary(self, arg: Dual, value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Dual:
+        values = np.asarray(_mapped(value, arg.values), dtype=object)
+        factor = np.asarray(_mapped(slope, arg.values), dtype=object)
+        return Dual(values, factor[..., None] * arg.slopes, arg.lost)
+
+    def binary(
+        self,
+        left: Dual,
+        right: Dual,
+        value: Callable[[Any, Any], Any],
+        by_left: Callable[[Any, Any], Any],
+        by_right: Callable[[Any, Any], Any],
+    ) -> Dual:
+        a, b = np.broadcast_arrays(left.values, right.values)
+        shape = (*a.shape, self.total)
+        first = _mapped(by_left, a, b)[..., None] * _stretched(left, shape)
+        second = _mapped(by_right, a, b)[..., None] * _stretched(right, shape)
+        return Dual(_mapped(value, a, b), first + second, left.lost or right.lost)
+
+    def reduce(self, how: str, arg: Dual, attrs: Mapping[str, Any]) -> Dual:
+        axis, keepdims = attrs.get("axis"), bool(attrs.get("keepdims"))
+        axes = tuple(range(arg.values.ndim)) if axis is None else axis
+        axes = (axes,) if isinstance(axes, int) else tuple(axes)
+        axes = tuple(a % arg.values.ndim for a in axes)
+        count = math.prod(arg.values.shape[a] for a in axes)
+        values = np.asarray(arg.values.sum(axis=axes, keepdims=keepdims), dtype=object)
+        slopes = np.asarray(arg.slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
+        scale = mpf(1) / count if how == "mean" else mpf(1)
+        return Dual(_mapped(lambda v: v * scale, values), slopes * scale, arg.lost)
+
+
+def _stretched(dual: Dual, shape: tuple[int, ...]) -> Array:
+    missing = len(shape) - dual.slopes.ndim
+    slopes = dual.slopes.reshape((1,) * missing + dual.slopes.shape)
+    return np.broadcast_to(slopes, shape)
+
+
+def _mapped(function: Callable[..., Any], *arrays: Array) -> Array:
+    """Entry by entry; what has no value there is NaN."""
+
+    def safely(*values: Any) -> Any:
+        try:
+            result = function(*values)
+        except (ZeroDivisionError, ValueError, OverflowError):
+            return mpf("nan")
+        return mpf("nan") if isinstance(result, mpmath.mpc) else result
+
+    return np.asarray(np.vectorize(safely, otypes=[object])(*arrays), dtype=object)
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def _log(x: Any) -> Any:
+    return mpf("-inf") if x == 0 else mp.log(x)
+
+
+def _over(a: Any, b: Any) -> Any:
+    if b != 0:
+        return a / b
+    return mpf("nan") if a == 0 else mpf("inf") * mp.sign(a)
+
+
+_UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "neg": (lambda x: -x, lambda x: mpf(-1)),
+    "exp": (mp.exp, mp.exp),
+    "expm1": (lambda x: mp.exp(x) - 1, mp.exp),
+    "log": (_log, lambda x: _over(mpf(1), x)),
+    "log1p": (lambda x: _log(1 + x), lambda x: _over(mpf(1), 1 + x)),
+    "sqrt": (mp.sqrt, lambda x: _over(mpf(1), 2 * mp.sqrt(x))),
+    "square": (lambda x: x * x, lambda x: 2 * x),
+    "abs": (abs, mp.sign),
+    "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
+    "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),
+    "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "sin": (mp.sin, mp.cos),
+    "cos": (mp.cos, lambda x: -mp.sin(x)),
+    "variable": (lambda x: x, lambda x: mpf(1)),
+    "to_numpy": (lambda x: x, lambda x: mpf(1)),
+}
+_BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
+    "add": (lambda a, b: a + b, lambda a, b: mpf(1), lambda a, b: mpf(1)),
+    "sub": (lambda a, b: a - b, lambda a, b: mpf(1), lambda a, b: mpf(-1)),
+    "mul": (lambda a, b: a * b, lambda a, b: b, lambda a, b: a),
+    "div": (_over, lambda a, b: _over(mpf(1), b), lambda a, b: _over(-a, b * b)),
+    "pow": (mp.power, lambda a, b: b * mp.power(a, b - 1), lambda a, b: mp.power(a, b) * _log(a)),
+    "maximum": (max, lambda a, b: mpf(a >= b), lambda a, b: mpf(a < b)),
+    "minimum": (min, lambda a, b: mpf(a <= b), lambda a, b: mpf(a > b)),
+}
+_STEPS: Mapping[str, Callable[..., Any]] = {
+    "greater": lambda a, b: a > b,
+    "greater_equal": lambda a, b: a >= b,
+    "less": lambda a, b: a < b,
+    "less_equal": lambda a, b: a <= b,
+    "equal": lambda a, b: a == b,
+    "not_equal": lambda a, b: a != b,
+    "round": lambda x: mpf(int(mp.nint(x))),
+    "floor": lambda x: mpf(int(mp.floor(x))),
+    "sign": mp.sign,
+}
+_REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
+
+
+def _where(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    """The branch that is taken; of the other one only its NaN slope, as a machine has it."""
+    condition, first, second = args
+    shape = np.broadcast_shapes(*(a.values.shape for a in args))
+    taken = np.broadcast_to(condition.values.astype(bool), shape)
+    values = np.where(
+        taken, np.broadcast_to(first.values, shape), np.broadcast_to(second.values, shape)
+    )
+    full = (*shape, evaluator.total)
+    slopes = np.where(taken[..., None], _stretched(first, full), _stretched(second, full))
+    return Dual(values, slopes, first.lost or second.lost or condition.lost)
+
+
+def _cast(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    arg = args[0]
+    if "int" in str(attrs.get("dtype")):
+        values = _mapped(lambda v: mpf(int(v)), arg.values)
+        return Dual(values, _zeros(arg.slopes.shape), True)
+    numbers = _mapped(lambda v: mpf(int(v)) if isinstance(v, bool) else v, arg.values)
+    return Dual(numbers, arg.slopes, arg.lost)
+
+
+def _stopped(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return Dual(args[0].values, _zeros(args[0].slopes.shape))
+
+
+def _logsumexp(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    total = evaluator.apply("sum", [evaluator.apply("exp", args, {})], attrs)
+    return evaluator.apply("log", [total], {})
+
+
+def _softmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    grown = evaluator.apply("exp", args, {})
+    total = evaluator.apply("sum", [grown], {**attrs, "keepdims": True})
+    return evaluator.apply("div", [grown, total], {})
+
+
+def _log_softmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    total = _logsumexp(evaluator, args, {**attrs, "keepdims": True})
+    return evaluator.apply("sub", [args[0], total], {})
+
+
+def _norm(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    total = evaluator.apply("sum", [evaluator.apply("square", args, {})], attrs)
+    return evaluator.apply("sqrt", [total], {})
+
+
+def _clip(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    lower = evaluator.apply("maximum", [args[0], args[1]], {})
+    return evaluator.apply("minimum", [lower, args[2]], {})
+
+
+def _column(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    index = attrs["index"]
+    return Dual(args[0].values[:, index], args[0].slopes[:, index], args[0].lost)
+
+
+def _column_kept(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    index = attrs["index"]
+    part = slice(index, index + 1)
+    return Dual(args[0].values[:, part], args[0].slopes[:, part], args[0].lost)
+
+
+def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
+    def reduced(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        axis, keepdims = attrs.get("axis"), bool(attrs.get("keepdims"))
+        values = args[0].values
+        best = np.asarray(pick(values, axis=axis, keepdims=True), dtype=object)
+        hits = _mapped(lambda a, b: mpf(a == b), *np.broadcast_arrays(values, best))
+        share = hits / np.asarray(hits.sum(axis=axis, keepdims=True), dtype=object)
+        slopes = (share[..., None] * args[0].slopes).reshape(*values.shape, evaluator.total)
+        axes = tuple(range(values.ndim)) if axis is None else axis
+        total = np.asarray(slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
+        shown = np.asarray(pick(values, axis=axis, keepdims=keepdims), dtype=object)
+        return Dual(shown, total, args[0].lost)
+
+    return reduced
+
+
+def _product(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    logs = evaluator.apply("log", args, {})
+    return evaluator.apply("exp", [evaluator.apply("sum", [logs], attrs)], {})
+
+
+_COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual]] = {
+    "where": _where,
+    "cast": _cast,
+    "stop_gradient": _stopped,
+    "logsumexp": _logsumexp,
+    "softmax": _softmax,
+    "log_softmax": _log_softmax,
+    "norm": _norm,
+    "euclidean_norm": _norm,
+    "clip": _clip,
+    "column": _column,
+    "column_kept": _column_kept,
+    "max": _extremum(np.max),
+    "min": _extremum(np.min),
+    "prod": _product,
+}
