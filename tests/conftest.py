@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from lossfix.cli.main import main
+from lossfix.cli.memory import FOLDER_VARIABLE
 
 
 def pytest_collection_modifyitems(items):
@@ -15,6 +16,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "tensorflow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
 
 
 class Ran:

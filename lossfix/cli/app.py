@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 import lossfix
-from lossfix.cli.checking import check_paths
+from lossfix.cli.checking import check_paths, print_answer
 from lossfix.cli.exits import ERROR
 from lossfix.cli.progress import progress
 from lossfix.errors import LossfixError
@@ -93,7 +93,8 @@ def check(
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
     with progress("checking") as step:
-        return check_paths(paths, _names(select), _names(ignore), output_format.value, step)
+        answer = check_paths(paths, _names(select), _names(ignore), output_format.value, step)
+    return print_answer(answer)
 
 
 @app.command()

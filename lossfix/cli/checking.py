@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from lossfix.check import check_file
 from lossfix.cli.exits import ERROR, exit_code
+from lossfix.cli.memory import Answer
 from lossfix.cli.targets import targets_of
 from lossfix.errors import RuleError, SourceError
 from lossfix.report.rows import FileRow, State
@@ -23,16 +24,12 @@ def check_paths(
     ignore: Sequence[str] = (),
     output_format: str = TEXT,
     step: Callable[[str], None] | None = None,
-) -> int:
-    """Checks every file, prints what was found, gives the exit code.
-
-    `step` is told each file before it is checked.
-    """
+) -> Answer:
+    """Checks every file; `step` is told each one before it is checked."""
     try:
         rules = selected(select, ignore)
     except RuleError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return ERROR
+        return Answer("", f"error: {error}\n", ERROR)
     files: list[FileRow] = []
     for target in targets_of(paths):
         if isinstance(target, SourceError):
@@ -41,17 +38,23 @@ def check_paths(
         if step is not None:
             step(str(target.path))
         files.append(check_file(target.path, rules, target.function))
-    print_check(files, output_format)
-    return exit_code(files)
+    failures = failures_text(files)
+    return Answer(
+        f"{_text_of(files, output_format)}\n", f"{failures}\n" if failures else "", exit_code(files)
+    )
 
 
-def print_check(files: Sequence[FileRow], output_format: str) -> None:
+def _text_of(files: Sequence[FileRow], output_format: str) -> str:
     if output_format == JSON:
         from lossfix.report.as_json import check_json, dumps
 
-        print(dumps(check_json(files)))
-    else:
-        print(check_text(files))
-    failures = failures_text(files)
-    if failures:
-        print(failures, file=sys.stderr)
+        return dumps(check_json(files))
+    return check_text(files)
+
+
+def print_answer(answer: Answer) -> int:
+    """Prints the answer and gives its exit code."""
+    sys.stdout.write(answer.out)
+    sys.stdout.flush()
+    sys.stderr.write(answer.err)
+    return answer.code

@@ -9,6 +9,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from lossfix.cli.memory import recall, remember
+
 _LISTS = ("--select", "--ignore")
 _FORMAT = "--output-format"
 _FEW = 20  # files; a longer run shows its progress, which the full parser does
@@ -35,10 +37,17 @@ def quick_check(arguments: Sequence[str]) -> int | None:
     formats = options[_FORMAT] or ["text"]
     if not paths or formats[-1] not in ("text", "json") or _is_long(paths):
         return None
-    from lossfix.cli.checking import check_paths
+    answer = recall(arguments, paths)
+    if answer is None:
+        from lossfix.cli.checking import check_paths
 
-    lists = [[n for text in options[key] for n in text.split(",") if n] for key in _LISTS]
-    return check_paths(paths, lists[0], lists[1], formats[-1])
+        lists = [[n for text in options[key] for n in text.split(",") if n] for key in _LISTS]
+        answer = check_paths(paths, lists[0], lists[1], formats[-1])
+        remember(arguments, paths, answer)
+    sys.stdout.write(answer.out)
+    sys.stdout.flush()
+    sys.stderr.write(answer.err)
+    return answer.code
 
 
 def _is_long(paths: Sequence[str]) -> bool:

@@ -1,0 +1,83 @@
+"""An answer is told again while nothing that it rests on has changed, and never after."""
+
+import os
+
+import pytest
+
+from lossfix.cli import checking
+from lossfix.cli.memory import FOLDER_VARIABLE
+
+HEAD = "import tensorflow as tf\n\n\ndef my_loss(y_true, y_pred):\n"
+BAD = f"{HEAD}    return tf.sign(y_pred) - y_true\n"
+
+
+@pytest.fixture
+def counted(tmp_path, monkeypatch):
+    """How many times a check was worked out, and not recalled."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "cache"))
+    (tmp_path / "loss.py").write_text(BAD)
+    calls = []
+    real = checking.check_file
+
+    def check_file(path, *rest):
+        calls.append(path.name)
+        return real(path, *rest)
+
+    monkeypatch.setattr(checking, "check_file", check_file)
+    return calls
+
+
+def test_the_second_answer_is_recalled_and_is_the_same(lossfix, counted):
+    first, second = lossfix("check", "loss.py"), lossfix("check", "loss.py")
+    assert counted == ["loss.py"]
+    assert (first.code, first.out, first.err) == (second.code, second.out, second.err)
+    assert second.code == 1
+
+
+def test_another_text_is_another_question_even_with_the_same_time_and_size(
+    lossfix, counted, tmp_path
+):
+    lossfix("check", "loss.py")
+    path = tmp_path / "loss.py"
+    times = path.stat()
+    path.write_text(BAD.replace("tf.sign", "tf.tanh"))
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert lossfix("check", "loss.py").code == 0
+    assert len(counted) == 2
+
+
+def test_other_options_are_another_question(lossfix, counted):
+    lossfix("check", "loss.py")
+    assert lossfix("check", "--ignore", "LF2", "loss.py").code == 0
+
+
+def test_a_program_that_changed_is_asked_anew(lossfix, counted, tmp_path, monkeypatch):
+    pack = tmp_path / "pack"
+    pack.mkdir()
+    monkeypatch.syspath_prepend(str(pack))
+    lossfix("check", "loss.py")
+    (pack / "new.py").write_text("")
+    lossfix("check", "loss.py")
+    assert len(counted) == 2
+
+
+def test_errors_and_folders_are_not_remembered(lossfix, counted):
+    for _ in range(2):
+        lossfix("check", "nope.py")
+        lossfix("check", ".")
+    assert counted == ["loss.py", "loss.py"]
+
+
+def test_a_spoilt_entry_is_no_answer(lossfix, counted, tmp_path):
+    lossfix("check", "loss.py")
+    (entry,) = (tmp_path / "cache").iterdir()
+    entry.write_bytes(entry.read_bytes()[:40])
+    assert lossfix("check", "loss.py").code == 1
+    assert len(counted) == 2
+
+
+def test_an_empty_variable_keeps_nothing(lossfix, counted, tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, "")
+    lossfix("check", "loss.py")
+    assert not (tmp_path / "cache").exists()
