@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
@@ -57,7 +58,7 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
     for name, program in (("before", before), ("after", after)):
         _load_wide(loaded, name, program, scratch)
     for _, name, text in levels:
-        program = Program(text, after.path, after.function)
+        program = replace(after, text=text)
         with contextlib.suppress(LoadError):
             loaded[name] = load(program, scratch)
         _load_wide(loaded, name, program, scratch)
@@ -81,6 +82,4 @@ def _in_float64(make: Callable[[], Loaded]) -> Loaded:
 
 
 def _with_notes(verdict: Verdict, notes: list[str]) -> Verdict:
-    from dataclasses import replace
-
     return replace(verdict, notes=(*verdict.notes, *notes))

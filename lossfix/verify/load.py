@@ -72,8 +72,8 @@ def _execute(text: str, file: str, program: Program) -> types.ModuleType:
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
-    root, package = _package(program.path)
-    for folder in dict.fromkeys((os.path.dirname(os.path.abspath(program.path)), root)):
+    root, package = _package(program.place)
+    for folder in dict.fromkeys((os.path.dirname(program.place), root)):
         if folder not in sys.path:
             sys.path.append(folder)
     if package:

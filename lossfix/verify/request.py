@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -14,12 +15,19 @@ class Program:
     """One version of a loss: the text of its module and the function in it.
 
     `function` is "f", "Class.method" or "outer.inner". `path` is where the text comes from; imports
-    of neighbouring modules are resolved from there, and messages name it.
+    of neighbouring modules are resolved from there, and messages name it; where it is relative, it
+    is so to `folder`.
     """
 
     text: str
     path: str
     function: str
+    folder: str = field(default_factory=os.getcwd)
+
+    @property
+    def place(self) -> str:
+        """The whole path, whatever folder the process that asks is in."""
+        return os.path.abspath(os.path.join(self.folder, self.path))
 
 
 @dataclass(frozen=True, slots=True)
