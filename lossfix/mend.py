@@ -6,7 +6,7 @@ against the text it started from. A refuted fix is dropped, and the step made ag
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from lossfix.verify.verdict import Outcome, Verdict
 Ask = Callable[[FindingRow, str], bool]
 """Whether to make a fix, given its row and its own diff."""
 
+BY_ANOTHER = "mended by another fix"
 _BY_DEFAULT = tuple(kind.name for kind in CONTRACTS if kind.by_default)
 _STEPS: tuple[tuple[str, ...], ...] = (
     _BY_DEFAULT,
@@ -105,8 +106,10 @@ class _Mending:
             return FileRow(str(self.path), State.CLEAN)
         if self.settings.ask is not None:
             self.chosen = frozenset(self._asked(findings))
+        waiting: Sequence[Finding] = findings
         for contracts in _STEPS:
-            self._step(contracts)
+            if any(f.rule.contract.name in contracts and self._allowed(f) for f in waiting):
+                waiting = self._step(contracts)
         last = self._rewrite(self.progress.content, lambda finding: self._left_because(finding))
         content = self.progress.content
         rows = self._rows(findings, last)
@@ -165,8 +168,11 @@ class _Mending:
 
     # one contract after the other
 
-    def _step(self, contracts: tuple[str, ...]) -> None:
-        """Every fix of these contracts that is allowed, less those that running refutes."""
+    def _step(self, contracts: tuple[str, ...]) -> Sequence[Finding]:
+        """Every fix of these contracts that is allowed, less those that running refutes.
+
+        Gives the findings that are left.
+        """
         progress = self.progress
         start = progress.content
 
@@ -187,6 +193,7 @@ class _Mending:
             progress.dropped.update(refuted)
         progress.content = made.text
         progress.applied.extend(made.applied)
+        return [entry.finding for entry in made.left]
 
     def _verdicts(self, start: str, made: Rewritten, decide: Decide) -> dict[Site, Verdict]:
         """A verdict for each fix: of all fixes of its function together, or of it alone."""
@@ -232,47 +239,57 @@ class _Mending:
     def _rows(self, findings: Sequence[Finding], last: Rewritten) -> tuple[FindingRow, ...]:
         """Each original finding once, matched with what was applied and what is left."""
         text = Text(self.source.text)
-        applied = [fix.finding for fix in self.progress.applied]
-        left = [(entry.finding, entry.reason) for entry in last.left]
+        path = str(self.path)
+        applied = _Pool([fix.finding for fix in self.progress.applied])
+        reasons = {id(entry.finding): entry.reason for entry in last.left}
+        left = _Pool([entry.finding for entry in last.left])
         rows: list[FindingRow] = []
         for finding in findings:
-            row = finding_row(finding, str(self.path), text)
-            made = _taken(finding, applied)
+            row = finding_row(finding, path, text)
+            made = applied.take(finding)
+            stayed = None if made is not None else left.take(finding)
             if made is not None:
                 verdict = self.progress.verdicts.get(site_of(made))
                 rows.append(replace(row, applied=True, reason="", verdict=verdict))
-                continue
-            stayed = _taken(finding, [entry for entry, _ in left])
-            if stayed is None:
-                rows.append(replace(row, reason=row.reason or "mended by another fix"))
-                continue
-            reason = next(reason for entry, reason in left if entry is stayed)
-            left = [(entry, why) for entry, why in left if entry is not stayed]
-            verdict = self.progress.dropped.get(site_of(stayed))
-            rows.append(replace(row, reason=reason, verdict=verdict))
-        for extra in applied:
-            row = finding_row(extra, str(self.path), text)
+            elif stayed is None:
+                rows.append(replace(row, reason=row.reason or BY_ANOTHER))
+            else:
+                verdict = self.progress.dropped.get(site_of(stayed))
+                rows.append(replace(row, reason=reasons[id(stayed)], verdict=verdict))
+        for extra in applied.rest():
+            row = finding_row(extra, path, text)
             verdict = self.progress.verdicts.get(site_of(extra))
             rows.append(replace(row, applied=True, verdict=verdict))
         return tuple(rows)
 
 
+class _Pool:
+    """Findings to match the original ones with: by the same code there, else by the same rule."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self._by_site: defaultdict[Site, list[Finding]] = defaultdict(list)
+        self._by_rule: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
+        self._taken: set[int] = set()
+        for finding in findings:
+            self._by_site[site_of(finding)].append(finding)
+            self._by_rule[finding.rule.code, finding.function].append(finding)
+
+    def take(self, finding: Finding) -> Finding | None:
+        """The finding's entry, taken out; None where there is none."""
+        kin = self._by_rule[finding.rule.code, finding.function]
+        for entry in (*self._by_site[site_of(finding)], *kin):
+            if id(entry) not in self._taken:
+                self._taken.add(id(entry))
+                return entry
+        return None
+
+    def rest(self) -> list[Finding]:
+        entries = [entry for group in self._by_site.values() for entry in group]
+        return [entry for entry in entries if id(entry) not in self._taken]
+
+
 def _only(site: Site, decide: Decide) -> Decide:
     return lambda finding: decide(finding) if site_of(finding) == site else "not now"
-
-
-def _taken(finding: Finding, pool: list[Finding]) -> Finding | None:
-    """The entry of `pool` that is this finding, taken out: same code there, else same rule."""
-    same_place = [e for e in pool if site_of(e) == site_of(finding)]
-    same_rule = [e for e in pool if _kin(e) == _kin(finding)]
-    for entry in (*same_place, *same_rule):
-        pool.remove(entry)
-        return entry
-    return None
-
-
-def _kin(finding: Finding) -> tuple[str, str]:
-    return finding.rule.code, finding.function
 
 
 def _joint_contract(findings: Sequence[Finding]) -> Contract:
@@ -285,7 +302,7 @@ def _joint_contract(findings: Sequence[Finding]) -> Contract:
 
 
 def _state(rows: Sequence[FindingRow]) -> State:
-    states = Counter(row.applied or row.reason == "mended by another fix" for row in rows)
+    states = Counter(row.applied or row.reason == BY_ANOTHER for row in rows)
     if not states[True]:
         return State.FINDINGS
     return State.PARTLY_FIXED if states[False] else State.FIXED

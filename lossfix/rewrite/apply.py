@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,20 +36,22 @@ def apply_edits(text: Text, edits: Sequence[Edit]) -> str:
     """The text with all `edits` made; they must not overlap. Raises RewriteError."""
     tree = ast.parse(text.content)
     grouped: defaultdict[int, list[Edit]] = defaultdict(list)
-    spans = [_whole_lines(text, statement) for statement in tree.body]
+    spans = [whole_lines(text, statement) for statement in tree.body]
+    starts = [span.start for span in spans]
     for edit in edits:
-        index = next(i for i, span in enumerate(spans) if span.covers(edit.span))
-        grouped[index].append(edit)
-    content = text.content
-    for index in sorted(grouped, reverse=True):
+        grouped[bisect_right(starts, edit.span.start) - 1].append(edit)
+    pieces: list[str] = []
+    done = 0
+    for index in sorted(grouped):
         span = spans[index]
         part = Text(text.slice(span))
         changed = _edit_part(part, [_moved(edit, span.start) for edit in grouped[index]])
-        content = content[: span.start] + changed + content[span.end :]
-    return content
+        pieces += [text.content[done : span.start], changed]
+        done = span.end
+    return "".join([*pieces, text.content[done:]])
 
 
-def _whole_lines(text: Text, statement: ast.stmt) -> Span:
+def whole_lines(text: Text, statement: ast.stmt) -> Span:
     """The lines of a top-level statement, its decorators included."""
     first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
     assert statement.end_lineno is not None

@@ -88,7 +88,9 @@ class _Builder:
         self.api = Api(finding.match, module.imports)
         self.bindings: list[tuple[str, Snippet]] = []
         self._bound: dict[Term, Snippet] = {}
-        self._taken = _names_in(finding.unit.tree) | _names_in_module(module)
+        self._taken: set[str] | None = None
+        self._module = module
+        self._tree = finding.unit.tree
         assert self.match.after is not None
         self._uses = Counter(part.name for part in _once(self.match.after) if isinstance(part, Var))
 
@@ -125,6 +127,8 @@ class _Builder:
         return self._bound[term]
 
     def _assign(self, wanted: str, value: Snippet) -> Snippet:
+        if self._taken is None:
+            self._taken = _names_in(self._tree) | _names_in_module(self._module)
         chosen, count = wanted, 1
         while chosen in self._taken:
             count += 1
@@ -288,7 +292,7 @@ def _names_in(tree: ast.AST) -> set[str]:
 def _names_in_module(module: Module) -> set[str]:
     top = {
         node.name
-        for node in ast.walk(module.tree)
+        for node in module.tree.body
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
     }
     return top | set(module.imports) | set(dir(builtins)) | set(keyword.kwlist)

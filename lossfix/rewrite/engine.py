@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,7 +110,7 @@ def _disjoint_fixes(
     """Fixes whose texts do not touch, inner ones first; what overlaps waits for the next pass."""
     fixes: list[Fix] = []
     left: list[Left] = []
-    taken: list[Span] = []
+    taken: defaultdict[str, list[Span]] = defaultdict(list)  # by the outermost scope's name
     for finding in sorted(findings, key=lambda f: f.span.end - f.span.start):
         reason = finding.reason or decide(finding)
         if reason:
@@ -120,8 +121,10 @@ def _disjoint_fixes(
         except RewriteError as error:
             left.append(Left(finding, str(error)))
             continue
-        if not any(span.overlaps(other) for span in _touched(fix, text) for other in taken):
-            taken.extend(_touched(fix, text))
+        near = taken[finding.function.partition(".")[0]]
+        touched = _touched(fix, text)
+        if not any(span.overlaps(other) for span in touched for other in near):
+            near.extend(touched)
             fixes.append(fix)
     return fixes, tuple(left)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
+from lossfix.rewrite.apply import whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
 
@@ -23,19 +25,13 @@ def drop_unused(before: Module, content: str) -> str:
     used_before = {key for key, found in _definitions(before).items() if found.loads}
     while True:
         after = lift_module(ast.parse(content))
-        text = Text(content)
-        dead = next(
-            (
-                definition
-                for key, definition in _definitions(after).items()
-                if key in used_before and not definition.loads and _droppable(definition)
-            ),
-            None,
-        )
-        if dead is None:
-            return content
-        shorter = _without(text, after.tree, dead.statement)
-        if shorter is None or shorter == content:
+        dead = [
+            definition.statement
+            for key, definition in _definitions(after).items()
+            if key in used_before and not definition.loads and _droppable(definition)
+        ]
+        shorter = _without(Text(content), after.tree, dead) if dead else content
+        if shorter == content:
             return content
         content = shorter
 
@@ -67,54 +63,63 @@ def _droppable(definition: Definition) -> bool:
     )
 
 
-def _without(text: Text, tree: ast.Module, statement: ast.stmt) -> str | None:
-    """The text without one statement; None where its block would be empty, or it shares a line."""
-    top = next(s for s in tree.body if s.lineno <= statement.lineno <= (s.end_lineno or 0))
-    first = min([top.lineno, *(d.lineno for d in getattr(top, "decorator_list", ()))])
-    assert top.end_lineno is not None
-    end_line = top.end_lineno
-    start = text.line_starts[first - 1]
-    end = text.line_starts[end_line] if end_line < len(text.line_starts) else len(text.content)
-    place = text.position(text.span(statement).start)
-    wrapper = MetadataWrapper(cst.parse_module(text.slice(Span(start, end))), unsafe_skip_copy=True)
-    positions = wrapper.resolve(PositionProvider)
-    remover = _Remover((place.line - first + 1, place.column - 1), positions)
-    code = wrapper.module.visit(remover).code
-    return text.content[:start] + code + text.content[end:] if remover.done else None
+def _without(text: Text, tree: ast.Module, statements: Sequence[ast.stmt]) -> str:
+    """The text without these statements; one that ends its block or shares a line stays."""
+    starts = [top.lineno for top in tree.body]
+    grouped: defaultdict[int, list[ast.stmt]] = defaultdict(list)
+    for statement in statements:
+        grouped[bisect_right(starts, statement.lineno) - 1].append(statement)
+    pieces: list[str] = []
+    done = 0
+    for index in sorted(grouped):
+        span = whole_lines(text, tree.body[index])
+        first = text.position(span.start).line
+        pieces += [text.content[done : span.start], _shorter(text, span, first, grouped[index])]
+        done = span.end
+    return "".join([*pieces, text.content[done:]])
+
+
+def _shorter(text: Text, span: Span, first: int, statements: Sequence[ast.stmt]) -> str:
+    wrapper = MetadataWrapper(cst.parse_module(text.slice(span)), unsafe_skip_copy=True)
+    places = [text.position(text.span(statement).start) for statement in statements]
+    remover = _Remover(
+        {(place.line - first + 1, place.column - 1) for place in places},
+        wrapper.resolve(PositionProvider),
+    )
+    return wrapper.module.visit(remover).code
 
 
 class _Remover(cst.CSTTransformer):
-    """Takes one statement line out of its block; comments around it go to the next line."""
+    """Takes statement lines out of their blocks; comments around one go to the next line."""
 
-    def __init__(self, place: tuple[int, int], positions: object) -> None:
+    def __init__(self, places: set[tuple[int, int]], positions: object) -> None:
         super().__init__()
-        self._place = place
+        self._places = places
         self._positions = positions
-        self.done = False
 
     def leave_IndentedBlock(  # noqa: N802 - LibCST's name
         self, original_node: cst.IndentedBlock, updated_node: cst.IndentedBlock
     ) -> cst.IndentedBlock:
-        for index, line in enumerate(original_node.body):
-            found = self._positions[line]  # type: ignore[index]
-            here = (found.start.line, found.start.column) == self._place
-            if here and isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1:
-                return self._removed(updated_node, index)
-        return updated_node
+        kept: list[cst.BaseStatement] = []
+        comments: list[cst.EmptyLine] = []
+        last = len(original_node.body) - 1
+        for index, (old, new) in enumerate(zip(original_node.body, updated_node.body, strict=True)):
+            if index < last and self._goes(old) and isinstance(new, cst.SimpleStatementLine):
+                comments += _comments_of(new)
+                continue
+            if comments:
+                above = [*comments, *new.leading_lines]  # type: ignore[attr-defined]
+                new = new.with_changes(leading_lines=above)
+                comments = []
+            kept.append(new)
+        return updated_node.with_changes(body=kept)
 
-    def _removed(self, block: cst.IndentedBlock, index: int) -> cst.IndentedBlock:
-        line = block.body[index]
-        if len(block.body) < 2 or index + 1 == len(block.body):
-            return block
-        assert isinstance(line, cst.SimpleStatementLine)
-        self.done = True
-        kept = list(line.leading_lines)
-        if line.trailing_whitespace.comment is not None:
-            kept.append(cst.EmptyLine(comment=line.trailing_whitespace.comment))
-        body = list(block.body)
-        follower = body[index + 1]
-        body[index + 1] = follower.with_changes(
-            leading_lines=[*kept, *follower.leading_lines]  # type: ignore[attr-defined]
-        )
-        del body[index]
-        return block.with_changes(body=body)
+    def _goes(self, line: cst.BaseStatement) -> bool:
+        found = self._positions[line]  # type: ignore[index]
+        here = (found.start.line, found.start.column) in self._places
+        return here and isinstance(line, cst.SimpleStatementLine) and len(line.body) == 1
+
+
+def _comments_of(line: cst.SimpleStatementLine) -> list[cst.EmptyLine]:
+    trailing = line.trailing_whitespace.comment
+    return [*line.leading_lines, *([cst.EmptyLine(comment=trailing)] if trailing else [])]
