@@ -17,6 +17,7 @@ from lossfix.source.text import Text
 
 NO_LOSS = "uses no framework that is known here"
 EMPTY = "is empty"
+NOTEBOOK = "is a notebook; export its code to a .py file to have it checked"
 
 
 def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -> FileRow:
@@ -38,6 +39,8 @@ def open_source(path: Path, function: str | None = None) -> Source | FileRow:
 
     Raises SourceError where it cannot be read, decoded or parsed.
     """
+    if path.suffix == ".ipynb":
+        return FileRow(str(path), State.SKIPPED, NOTEBOOK)
     data = read_bytes(path)
     if not data.strip():
         return FileRow(str(path), State.SKIPPED, EMPTY)

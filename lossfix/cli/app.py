@@ -59,11 +59,10 @@ def run() -> int:
         print(f"error: {error}", file=sys.stderr)
     except typer.Exit as leaving:
         return leaving.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        print("stopped; files are either as they were or written whole", file=sys.stderr)
-        return 130
+    except (typer.Abort, SystemExit):  # how Typer passes on a Ctrl-C
+        raise KeyboardInterrupt from None
     except BrokenPipeError:
-        sys.stderr.close()
+        raise
     except Exception as error:
         if not hasattr(error, "format_message"):
             raise

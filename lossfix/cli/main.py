@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+_STOPPED = 130  # as a shell reports a command that Ctrl-C ended
 
 
 def main() -> None:
     """Entry point of the console script."""
     from lossfix.cli.quick import quick_check
 
-    code = quick_check(sys.argv[1:])
-    if code is None:
-        from lossfix.cli.app import run
+    try:
+        code = quick_check(sys.argv[1:])
+        if code is None:
+            from lossfix.cli.app import run
 
-        code = run()
+            code = run()
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("stopped; files are either as they were or written whole", file=sys.stderr)
+        code = _STOPPED
+    except BrokenPipeError:  # whoever read our output has gone; Python must not flush it again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 2
     sys.exit(code)

@@ -104,7 +104,7 @@ def _rests_on() -> Iterator[bytes]:
 
 
 def _is_rule_pack(module: object) -> bool:
-    return any(hasattr(module, name) for name in ("RULE", "RULES"))
+    return any(name in vars(module) for name in ("RULE", "RULES"))
 
 
 def _stamp(path: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,14 +100,11 @@ class Lifter:
             self._assignments.append(made)
 
     def definitions(self) -> tuple[Definition, ...]:
+        captured: defaultdict[str, list[ast.Name]] = defaultdict(list)
+        for name in self._captured:
+            captured[name.id].append(name)
         return tuple(
-            Definition(
-                a.name,
-                a.statement,
-                a.value,
-                (*a.loads, *(n for n in self._captured if n.id == a.name and n not in a.loads)),
-                a.simple,
-            )
+            Definition(a.name, a.statement, a.value, tuple({*a.loads, *captured[a.name]}), a.simple)
             for a in self._assignments
         )
 

@@ -46,9 +46,15 @@ def apply_edits(text: Text, edits: Sequence[Edit]) -> str:
         span = spans[index]
         part = Text(text.slice(span))
         changed = _edit_part(part, [_moved(edit, span.start) for edit in grouped[index]])
-        pieces += [text.content[done : span.start], changed]
+        pieces += [text.content[done : span.start], _ended_alike(part.content, changed)]
         done = span.end
     return "".join([*pieces, text.content[done:]])
+
+
+def _ended_alike(before: str, after: str) -> str:
+    """`after` with the line ending that `before` has at its end: LibCST drops a lone CR there."""
+    ending = before[len(before.rstrip("\r\n")) :]
+    return after if after.endswith(ending) else after.rstrip("\r\n") + ending
 
 
 def whole_lines(text: Text, statement: ast.stmt) -> Span:
@@ -71,6 +77,9 @@ def _moved(edit: Edit, by: int) -> Edit:
 def _edit_part(part: Text, edits: Sequence[Edit]) -> str:
     """All edits made: bare where that parses to what was meant, in parentheses where not."""
     wrapper = MetadataWrapper(_parsed(part.content), unsafe_skip_copy=True)
+    bare = _attempt(part, wrapper, edits, frozenset())
+    if bare is not None:
+        return bare
     forced = frozenset(e.span for e in edits if _attempt(part, wrapper, [e], frozenset()) is None)
     code = _attempt(part, wrapper, edits, forced)
     if code is None:

@@ -15,6 +15,7 @@ SKIPPED_FOLDERS = frozenset(
     ".git .hg .svn .tox .nox .venv venv .eggs .ipynb_checkpoints .mypy_cache .pytest_cache "
     ".ruff_cache __pycache__ node_modules site-packages".split()
 )
+_ANY_WRITER = 0o222  # a superuser may write what its owner has locked, and must not
 _HEAD = 4096  # bytes that hold the two lines a coding comment may stand in
 _BOM = b"\xef\xbb\xbf"
 
@@ -107,7 +108,7 @@ def write_source(source: Source, text: str) -> None:
         raise SourceError(shown, f"the fix cannot be written in {source.encoding}") from None
     if _digest(read_bytes(path)) != source.digest:
         raise ChangedOnDisk(shown, "changed while it was analysed; nothing written, run again")
-    if not os.access(path, os.W_OK):
+    if not os.access(path, os.W_OK) or not path.stat().st_mode & _ANY_WRITER:
         raise SourceError(shown, "is read-only; nothing written. chmod u+w and run again")
     try:
         _replace(path, data)

@@ -135,9 +135,10 @@ def test_a_missing_path_is_an_error_and_the_others_are_done(lossfix, folder):
 
 def test_nothing_to_check_is_said_and_is_no_error(lossfix, folder):
     (folder / "empty.py").write_text("")
+    (folder / "book.ipynb").write_text('{"cells": []}')
     (folder / "sub").mkdir()
     for command in ("check", "rewrite"):
-        for path in ("empty.py", "sub"):
+        for path in ("empty.py", "sub", "book.ipynb"):
             ran = lossfix(command, path)
             assert ran.code == 0
             assert "Nothing was checked" in ran.out + ran.err

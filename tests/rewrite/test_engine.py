@@ -182,3 +182,14 @@ def test_only_new_lines_are_formatted_and_only_in_a_file_that_black_would_not_ch
 def test_every_fix_is_valid_python():
     for path in sorted((Path(__file__).parents[2] / "fixtures").rglob("*.before.py")):
         ast.parse(rewritten(path.read_text()).text)
+
+
+def test_old_line_endings_stay_to_the_last():
+    lines = [
+        "import tensorflow as tf",
+        "def my_loss(y_true, y_pred):",
+        "    return tf.sign(y_pred)",
+    ]
+    new = rewritten("\r".join([*lines, ""])).text
+    assert new.endswith("tf.tanh(10.0 * y_pred)\r")
+    assert "\n" not in new
