@@ -10,7 +10,7 @@ import typer
 
 import lossfix
 from lossfix.cli.checking import check_paths, print_answer
-from lossfix.cli.exits import ERROR
+from lossfix.cli.exits import ERROR, STOPPED
 from lossfix.cli.progress import progress
 from lossfix.errors import LossfixError
 
@@ -53,13 +53,15 @@ OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 def run() -> int:
     """Parse, do, and give the exit code; every expected error is one line."""
     try:
-        code = app(standalone_mode=False)
-        return int(code or 0)
+        code = int(app(standalone_mode=False) or 0)
+        if code == STOPPED:  # how Typer passes on a Ctrl-C
+            raise KeyboardInterrupt
+        return code
     except LossfixError as error:
         print(f"error: {error}", file=sys.stderr)
     except typer.Exit as leaving:
         return leaving.exit_code
-    except (typer.Abort, SystemExit):  # how Typer passes on a Ctrl-C
+    except typer.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:
         raise

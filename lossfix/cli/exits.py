@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from lossfix.report.rows import FileRow, State
 
 CLEAN, FINDINGS, ERROR = 0, 1, 2
+STOPPED = 130  # as a shell reports a command that Ctrl-C ended
 
 
 def exit_code(files: Sequence[FileRow]) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-_STOPPED = 130  # as a shell reports a command that Ctrl-C ended
-
 
 def main() -> None:
     """Entry point of the console script."""
@@ -20,8 +18,10 @@ def main() -> None:
             code = run()
         sys.stdout.flush()
     except KeyboardInterrupt:
+        from lossfix.cli.exits import STOPPED
+
         print("stopped; files are either as they were or written whole", file=sys.stderr)
-        code = _STOPPED
+        code = STOPPED
     except BrokenPipeError:  # whoever read our output has gone; Python must not flush it again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 2

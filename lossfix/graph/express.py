@@ -4,14 +4,32 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
+from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
 
-if TYPE_CHECKING:
-    from lossfix.graph.lift import Lifter
+
+class Lifting(Protocol):
+    """What lifting an expression asks of whoever lifts the statements around it."""
+
+    numbers: Numbering
+    imports: Mapping[str, tuple[str, ...]]
+    scope: dict[str, Node]
+
+    def origin(self, code: ast.expr | ast.AugAssign) -> Origin: ...
+    def record(self, node: Node) -> None: ...
+    def look_up(self, name: str) -> Node | None: ...
+    def note_load(self, name: ast.Name) -> None: ...
+    def note_names(self, expr: ast.AST) -> None: ...
+    def note_captured(self, tree: ast.AST) -> None: ...
+    def note_call(self, call: ast.Call, name: str | None, node: Node) -> None: ...
+    def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node: ...
+    def bind(self, name: str, node: Node) -> None: ...
+    def define(self, name: str, node: Node, simple: bool) -> None: ...
+
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -41,7 +59,7 @@ _RANDOM = ("random", "dropout", "shuffle", "sample", "uniform", "normal", "categ
 _SHAPE_ATTRIBUTES = frozenset("shape ndim dtype size device name".split())
 
 
-def lift_expression(lifter: Lifter, expr: ast.expr) -> Node:
+def lift_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """The value of `expr` here; records it, and all that it is made of."""
     handler = _HANDLERS.get(type(expr))
     node = handler(lifter, expr) if handler else _opaque_expression(lifter, expr)
@@ -50,14 +68,14 @@ def lift_expression(lifter: Lifter, expr: ast.expr) -> Node:
     return node
 
 
-def _constant(lifter: Lifter, expr: ast.Constant) -> Node:
+def _constant(lifter: Lifting, expr: ast.Constant) -> Node:
     value = expr.value if isinstance(expr.value, (int, float, str, bool, type(None))) else None
     if value is None and expr.value is not None:
         return lifter.numbers.opaque("constant", (), repr(expr.value), lifter.origin(expr))
     return lifter.numbers.constant(value, lifter.origin(expr))
 
 
-def _name(lifter: Lifter, expr: ast.Name) -> Node:
+def _name(lifter: Lifting, expr: ast.Name) -> Node:
     lifter.note_load(expr)
     node = lifter.look_up(expr.id)
     if node is not None:
@@ -66,7 +84,7 @@ def _name(lifter: Lifter, expr: ast.Name) -> Node:
     return lifter.numbers.free(qualified or expr.id, lifter.origin(expr))
 
 
-def _attribute(lifter: Lifter, expr: ast.Attribute) -> Node:
+def _attribute(lifter: Lifting, expr: ast.Attribute) -> Node:
     text = dotted(expr)
     if text is not None:
         root = text.partition(".")[0]
@@ -84,19 +102,19 @@ def _attribute(lifter: Lifter, expr: ast.Attribute) -> Node:
     return lifter.numbers.opaque(f".{expr.attr}", (value,), expr.attr, lifter.origin(expr))
 
 
-def _binary(lifter: Lifter, expr: ast.BinOp) -> Node:
+def _binary(lifter: Lifting, expr: ast.BinOp) -> Node:
     left, right = lift_expression(lifter, expr.left), lift_expression(lifter, expr.right)
     return binary(lifter, expr.op, left, right, lifter.origin(expr))
 
 
-def binary(lifter: Lifter, op: ast.operator, left: Node, right: Node, origin: Origin) -> Node:
+def binary(lifter: Lifting, op: ast.operator, left: Node, right: Node, origin: Origin) -> Node:
     name = _BINARY.get(type(op))
     if name is None:
         return lifter.numbers.opaque(type(op).__name__, (left, right), "operator", origin)
     return lifter.numbers.apply(name, (left, right), origin=origin)
 
 
-def _unary(lifter: Lifter, expr: ast.UnaryOp) -> Node:
+def _unary(lifter: Lifting, expr: ast.UnaryOp) -> Node:
     operand = lift_expression(lifter, expr.operand)
     if isinstance(expr.op, ast.UAdd):
         return operand
@@ -104,7 +122,7 @@ def _unary(lifter: Lifter, expr: ast.UnaryOp) -> Node:
     return lifter.numbers.apply(op, (operand,), origin=lifter.origin(expr))
 
 
-def _compare(lifter: Lifter, expr: ast.Compare) -> Node:
+def _compare(lifter: Lifting, expr: ast.Compare) -> Node:
     values = [lift_expression(lifter, e) for e in (expr.left, *expr.comparators)]
     origin = lifter.origin(expr)
     names = [_COMPARE.get(type(op)) for op in expr.ops]
@@ -114,32 +132,32 @@ def _compare(lifter: Lifter, expr: ast.Compare) -> Node:
     return lifter.numbers.apply(names[0], (values[0], values[1]), origin=origin)
 
 
-def _either(lifter: Lifter, expr: ast.expr, branches: list[ast.expr]) -> Node:
+def _either(lifter: Lifting, expr: ast.expr, branches: list[ast.expr]) -> Node:
     nodes = tuple(lift_expression(lifter, branch) for branch in branches)
     return lifter.join(nodes, lifter.origin(expr))
 
 
-def _bool_op(lifter: Lifter, expr: ast.BoolOp) -> Node:
+def _bool_op(lifter: Lifting, expr: ast.BoolOp) -> Node:
     return _either(lifter, expr, expr.values)
 
 
-def _if_expression(lifter: Lifter, expr: ast.IfExp) -> Node:
+def _if_expression(lifter: Lifting, expr: ast.IfExp) -> Node:
     lift_expression(lifter, expr.test)
     return _either(lifter, expr, [expr.body, expr.orelse])
 
 
-def _sequence(lifter: Lifter, expr: ast.Tuple | ast.List) -> Node:
+def _sequence(lifter: Lifting, expr: ast.Tuple | ast.List) -> Node:
     nodes = tuple(lift_expression(lifter, element) for element in expr.elts)
     return lifter.numbers.opaque("sequence", nodes, "sequence", lifter.origin(expr))
 
 
-def _named(lifter: Lifter, expr: ast.NamedExpr) -> Node:
+def _named(lifter: Lifting, expr: ast.NamedExpr) -> Node:
     node = lift_expression(lifter, expr.value)
     lifter.define(expr.target.id, node, simple=False)
     return node
 
 
-def _comprehension(lifter: Lifter, expr: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Node:
+def _comprehension(lifter: Lifting, expr: ast.ListComp | ast.SetComp | ast.GeneratorExp) -> Node:
     before = lifter.scope
     for generator in expr.generators:
         source = lift_expression(lifter, generator.iter)
@@ -154,7 +172,7 @@ def _comprehension(lifter: Lifter, expr: ast.ListComp | ast.SetComp | ast.Genera
     return lifter.numbers.opaque("comprehension", (element,), None, lifter.origin(expr))
 
 
-def _subscript(lifter: Lifter, expr: ast.Subscript) -> Node:
+def _subscript(lifter: Lifting, expr: ast.Subscript) -> Node:
     value = lift_expression(lifter, expr.value)
     parts = expr.slice.elts if isinstance(expr.slice, ast.Tuple) else [expr.slice]
     indices = tuple(
@@ -193,7 +211,7 @@ def _is_full(part: ast.Slice) -> bool:
     return part.lower is None and part.upper is None and part.step is None
 
 
-def _call(lifter: Lifter, expr: ast.Call) -> Node:
+def _call(lifter: Lifting, expr: ast.Call) -> Node:
     name = dotted(expr.func)
     qualified = None
     if name is not None and lifter.look_up(name.partition(".")[0]) is None:
@@ -213,7 +231,7 @@ def _call(lifter: Lifter, expr: ast.Call) -> Node:
     return _opaque_call(lifter, expr, qualified, name)
 
 
-def _known_call(lifter: Lifter, expr: ast.Call, qualified: str, name: str) -> Node | None:
+def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> Node | None:
     origin = lifter.origin(expr)
     if qualified.endswith(_EPSILON_CALLS) and is_framework(qualified):
         return lifter.numbers.constant(_EPSILON, origin)
@@ -247,7 +265,7 @@ def _known_call(lifter: Lifter, expr: ast.Call, qualified: str, name: str) -> No
 
 
 def _bind(
-    lifter: Lifter, expr: ast.Call, row: Op
+    lifter: Lifting, expr: ast.Call, row: Op
 ) -> tuple[tuple[Node, ...], dict[str, Attribute | Dynamic]] | None:
     """The arguments of a call by their canonical names; None where they do not fit the row."""
     order = (*row.params, *row.attrs)
@@ -268,7 +286,7 @@ def _bind(
     return args, attrs
 
 
-def _attribute_value(lifter: Lifter, expr: ast.expr) -> Attribute | Dynamic:
+def _attribute_value(lifter: Lifting, expr: ast.expr) -> Attribute | Dynamic:
     """An argument that is not a tensor: a number, a flag, a tuple of them, a dtype's name."""
     if isinstance(expr, (ast.Tuple, ast.List)):
         parts = [_attribute_value(lifter, element) for element in expr.elts]
@@ -285,7 +303,7 @@ def _attribute_value(lifter: Lifter, expr: ast.expr) -> Attribute | Dynamic:
     return Dynamic(ast.unparse(expr))
 
 
-def _opaque_call(lifter: Lifter, expr: ast.Call, qualified: str | None, name: str | None) -> Node:
+def _opaque_call(lifter: Lifting, expr: ast.Call, qualified: str | None, name: str | None) -> Node:
     nodes: list[Node] = []
     if name is None or lifter.look_up(name.partition(".")[0]) is not None:
         if isinstance(expr.func, ast.Attribute):
@@ -307,7 +325,7 @@ def is_pure_call(qualified: str) -> bool:
     return is_framework(qualified) and not any(word in qualified.lower() for word in _RANDOM)
 
 
-def _opaque_expression(lifter: Lifter, expr: ast.expr) -> Node:
+def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """Anything else: its parts are lifted, so that uses and findings inside are seen."""
     if isinstance(expr, (ast.Lambda, ast.DictComp)):
         lifter.note_captured(expr)
@@ -328,7 +346,7 @@ def is_shape(node: Node) -> bool:
     )
 
 
-_HANDLERS: Mapping[type[ast.expr], Callable[[Lifter, Any], Node]] = {
+_HANDLERS: Mapping[type[ast.expr], Callable[[Lifting, Any], Node]] = {
     ast.Constant: _constant,
     ast.Name: _name,
     ast.Attribute: _attribute,

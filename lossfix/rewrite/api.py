@@ -9,7 +9,7 @@ from lossfix.errors import RewriteError
 from lossfix.graph.nodes import Node, Unit
 from lossfix.graph.vocabulary import COLUMNS, emitted
 from lossfix.rewrite.edits import Import
-from lossfix.rules.match import Match
+from lossfix.rules.pattern import Match
 
 _WRITABLE = ("tf", "keras.ops", "keras.backend")
 _TENSORFLOW = Import("tensorflow", "tf")

@@ -11,7 +11,7 @@ from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Origin
 from lossfix.graph.vocabulary import OPS, Op
 from lossfix.rewrite import snippet
 from lossfix.rewrite.snippet import Snippet
-from lossfix.rules.match import Match
+from lossfix.rules.pattern import Match
 from lossfix.source.text import Text
 
 

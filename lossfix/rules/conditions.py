@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
 from lossfix.graph.ranges import Interval, is_minus_its_max
-from lossfix.rules.match import Match, operands
-from lossfix.rules.rule import Condition
+from lossfix.rules.match import operands
+from lossfix.rules.pattern import Condition, Match
 
 EXP_OVERFLOWS_AT = 88.72283905206835
 """log of the largest float32 and bfloat16; exp of more is inf."""

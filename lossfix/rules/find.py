@@ -13,8 +13,9 @@ from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
-from lossfix.rules.match import Match, match
-from lossfix.rules.rule import Rewrite, Rule, Scope
+from lossfix.rules.match import match
+from lossfix.rules.pattern import Match, Rewrite
+from lossfix.rules.rule import Rule, Scope
 from lossfix.rules.terms import Apply
 from lossfix.source.text import Text
 

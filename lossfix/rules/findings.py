@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lossfix.graph.nodes import Unit
-from lossfix.rules.match import Match
+from lossfix.rules.pattern import Match
 from lossfix.rules.rule import Rule
 from lossfix.source.text import Span
 

@@ -14,7 +14,7 @@ from lossfix.graph.facts import Facts
 from lossfix.graph.nodes import CONST, Attribute, Dynamic, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
-from lossfix.rules.rule import Rewrite
+from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.terms import Apply, AttrVar, Const, Sharpness, Term, Var
 
 _SUM = frozenset({"add", "sub", "neg"})
@@ -25,27 +25,6 @@ _MIRRORED = {
     "greater_equal": "less_equal",
     "less_equal": "greater_equal",
 }
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Match:
-    """One way in which a pattern fits.
-
-    `root` is the value to replace. `values` tells what each variable stands for; such a node may
-    have no origin of its own (several operands of a sum taken together). `interior` are the nodes
-    that the pattern used up, `root` included. `after` is the replacement, with operands that the
-    pattern left over put back (`_rest` variables); None where there is none.
-    """
-
-    rewrite: Rewrite
-    unit: Unit
-    facts: Facts
-    root: Node
-    values: Mapping[str, Node]
-    attrs: Mapping[str, Attribute | Dynamic]
-    interior: tuple[Node, ...]
-    after: Term | None
-    rest: int = 0  # how many operands were left over
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from lossfix.rules.contracts import Contract
-from lossfix.rules.terms import Term
-
-if TYPE_CHECKING:
-    from lossfix.rules.match import Match
-
-Condition = Callable[["Match"], bool]
+from lossfix.rules.pattern import Condition, Rewrite
 
 
 class Scope(Enum):
@@ -22,15 +16,6 @@ class Scope(Enum):
     ANYWHERE = "anywhere"  # any code that uses a framework
     LOSS = "loss"  # values that depend on the predictions, in a loss or a helper of one
     KERAS = "keras"  # the same, in a loss that Keras calls with (y_true, y_pred)
-
-
-@dataclass(frozen=True, slots=True)
-class Rewrite:
-    """One spelling of the pattern and its replacement; no `after` where there is none."""
-
-    before: Term
-    after: Term | None = None
-    when: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)

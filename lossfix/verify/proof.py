@@ -27,7 +27,8 @@ from lossfix.rules.contracts import (
     Relaxed,
     StraightThrough,
 )
-from lossfix.rules.rule import Domain, Rewrite, Rule
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule
 from lossfix.rules.terms import Apply, AttrVar, Sharpness, Term, subterms, variables
 from lossfix.verify.reals import Real, Sample, UnknownOpError, agree, evaluate
 

@@ -126,7 +126,7 @@ class TestVerified:
         from dataclasses import replace
 
         from lossfix.rules import registry
-        from lossfix.rules.rule import Rewrite
+        from lossfix.rules.pattern import Rewrite
         from lossfix.rules.terms import Var, ops
 
         x = Var("x")

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from lossfix.rules.contracts import Bounded, Exact, Guarded, Meaning, Monotone, StraightThrough
+from lossfix.rules.pattern import Rewrite
 from lossfix.rules.registry import all_rules
-from lossfix.rules.rule import Domain, Rewrite
+from lossfix.rules.rule import Domain
 from lossfix.rules.terms import AttrVar, Bind, Sharpness, Var, ops
 from lossfix.verify.proof import prove
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import BOOLEANS, FLOATS, INTEGERS, all_of, dtype_in, is_float, varied
 from lossfix.rules.contracts import StraightThrough
-from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x = Var("x")

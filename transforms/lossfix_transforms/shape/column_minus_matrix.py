@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import one_rank_more
 from lossfix.rules.contracts import Meaning
-from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x, y = Var("x"), Var("y")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import varied
 from lossfix.rules.contracts import Relaxed
-from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
 
 x = Var("x")

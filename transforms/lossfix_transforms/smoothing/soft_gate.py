@@ -12,7 +12,8 @@ from lossfix.rules.conditions import (
     varied,
 )
 from lossfix.rules.contracts import Relaxed
-from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Sharpness, Term, Var, ops
 
 x, t, y = Var("x"), Var("t"), Var("y")

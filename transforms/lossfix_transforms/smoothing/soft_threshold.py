@@ -14,7 +14,8 @@ from lossfix.rules.conditions import (
     varied,
 )
 from lossfix.rules.contracts import Relaxed
-from lossfix.rules.rule import Domain, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
 
 x, t = Var("x"), Var("t")

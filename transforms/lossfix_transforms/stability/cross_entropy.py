@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lossfix.rules.contracts import Exact
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x, y = Var("x"), Var("y")

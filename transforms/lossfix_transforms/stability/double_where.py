@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, any_of, may_be_zero, may_go_below, nonnegative, settled
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Apply, Term, Var, ops
 
 x, t, y, a = Var("x"), Var("t"), Var("y"), Var("a")

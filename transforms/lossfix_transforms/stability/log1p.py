@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, near, negated, root_is_probability_complement
 from lossfix.rules.contracts import Exact
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import Var, ops
 
 x = Var("x")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, at_root, may_exceed
 from lossfix.rules.contracts import Monotone
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
 
 x = Var("x")

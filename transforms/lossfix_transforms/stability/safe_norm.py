@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import varied
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule, Scope
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Var, ops
 
 x = Var("x")

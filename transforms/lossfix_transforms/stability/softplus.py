@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import may_exceed
 from lossfix.rules.contracts import Exact
-from lossfix.rules.rule import Domain, Limit, Rewrite, Rule
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import Var, ops
 
 x = Var("x")
