@@ -181,7 +181,7 @@ def test_only_new_lines_are_formatted_and_only_in_a_file_that_black_would_not_ch
 
 def test_every_fix_is_valid_python():
     for path in sorted((Path(__file__).parents[2] / "fixtures").rglob("*.before.py")):
-        ast.parse(rewritten(path.read_text()).text)
+        assert ast.parse(rewritten(path.read_text()).text).body, path
 
 
 def test_old_line_endings_stay_to_the_last():
