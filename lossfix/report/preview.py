@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
@@ -46,6 +46,8 @@ def _print_diff(diff: str, console: Console) -> None:
 
 
 def _print_row(row: FindingRow, console: Console) -> None:
+    from rich.padding import Padding
+    from rich.table import Table
     from rich.text import Text
 
     head = Text()
@@ -53,33 +55,36 @@ def _print_row(row: FindingRow, console: Console) -> None:
     head.append(f"{row.code} {row.rule}", "bold")
     head.append(f"  {row.path}:{row.line}", "dim")
     console.print(head, soft_wrap=True)
-    console.print(_detail("why", Text(row.message)))
-    contract = Text(row.contract.name, "magenta")
-    contract.append(f": {row.contract.promise}")
-    console.print(_detail("contract", contract))
-    if isinstance(row.contract, Meaning):
-        console.print(_detail("changes", Text(row.contract.changes)))
-        console.print(_detail("keeps", Text(row.contract.keeps)))
-    if row.verdict is not None:
-        word = row.verdict.outcome.value
-        line = Text(word, _OUTCOMES[word])
-        line.append(verdict_line(row.verdict)[len(word) :])
-        console.print(_detail("verdict", line))
-        for text in _witness(row):
-            console.print(_detail("", Text(text, "dim")))
-    elif row.applied:
-        console.print(_detail("verdict", Text("not verified", "bold yellow")))
-    if not row.applied and row.reason:
-        console.print(_detail("reason", Text(row.reason)))
-    elif not row.applied and opt_in(row):
-        console.print(_detail("reason", Text(f"needs-opt-in: --allow {opt_in(row)}")))
+    grid = Table.grid(padding=(0, 2))
+    for label, text in _details(row):
+        grid.add_row(Text(label, "dim"), text)
+    console.print(Padding(grid, (0, 0, 0, 8)))
 
 
-def _detail(label: str, text: Text) -> Text:
+def _details(row: FindingRow) -> Iterator[tuple[str, Text]]:
+    """What is known of a fix: a label, and the words beside it."""
     from rich.text import Text
 
-    line = Text(f"        {label:9}", "dim")
-    return line.append_text(text)
+    yield "why", Text(row.message)
+    contract = Text()
+    contract.append(row.contract.name, "magenta")
+    contract.append(f": {row.contract.promise}")
+    yield "contract", contract
+    if isinstance(row.contract, Meaning):
+        yield "changes", Text(row.contract.changes)
+        yield "keeps", Text(row.contract.keeps)
+    if row.verdict is not None:
+        word = row.verdict.outcome.value
+        line = Text()
+        line.append(word, _OUTCOMES[word])
+        line.append(verdict_line(row.verdict)[len(word) :])
+        yield "verdict", line
+        for text in _witness(row):
+            yield "", Text(text, "dim")
+    elif row.applied:
+        yield "verdict", Text("not verified", "bold yellow")
+    if not row.applied and (row.reason or opt_in(row)):
+        yield "reason", Text(row.reason or f"needs-opt-in: --allow {opt_in(row)}")
 
 
 def _witness(row: FindingRow) -> list[str]:
