@@ -210,6 +210,11 @@ def rank_is(name: str, offset: int) -> Condition:
     return lambda match: match.facts.rank_offset(match.values[name]) == offset
 
 
+def has_one_axis(match: Match) -> bool:
+    """The reduction names its axis: frameworks take a softmax without one along the last axis."""
+    return match.attrs["one_axis"] is not None
+
+
 def dtype_in(name: str, dtypes: frozenset[str]) -> Condition:
     """The attribute `name` is one of `dtypes`, as "int32" or `tf.int32` or `bool`."""
     return lambda match: _dtype(match.attrs.get(name)) in dtypes

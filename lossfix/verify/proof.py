@@ -39,6 +39,7 @@ SHARPENED = (1.0, 10.0, 100.0, 1000.0)  # multiples of the default sharpness
 OFF = 0.05  # how far off a threshold a relaxation is compared with the step
 _AXES: Mapping[str, tuple[Any, ...]] = {
     "axis": (-1, 0, None),
+    "one_axis": (-1, 0),
     "keepdims": (False, True),
     "dtype": ("float32",),
     "integer": ("int32",),

@@ -319,12 +319,18 @@ def _logsumexp(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
 
 def _softmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     grown = evaluator.apply("exp", args, {})
-    total = evaluator.apply("sum", [grown], {**attrs, "keepdims": True})
+    total = evaluator.apply("sum", [grown], _along_one_axis(attrs))
     return evaluator.apply("div", [grown, total], {})
 
 
+def _along_one_axis(attrs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Frameworks take a softmax without an axis along the last one, and not over everything."""
+    axis = attrs.get("axis")
+    return {"axis": -1 if axis is None else axis, "keepdims": True}
+
+
 def _log_softmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    total = _logsumexp(evaluator, args, {**attrs, "keepdims": True})
+    total = _logsumexp(evaluator, args, _along_one_axis(attrs))
     return evaluator.apply("sub", [args[0], total], {})
 
 

@@ -23,6 +23,7 @@ WRONG = {
     "a sign": ("LF107", ops.log(1 - ops.sigmoid(x)), ops.log_sigmoid(x), "value"),
     "another function": ("LF115", ops.log(1 + ops.exp(x)), ops.softplus(-x), "value"),
     "half of it": ("LF127", ops.exp(x) - 1, ops.exp(x), "value"),
+    "a softmax over everything": ("LF116", softmax, ops.softmax(x, axis=axis), "value"),
     "a lost axis": ("LF116", softmax, ops.softmax(x), "value"),
     "a lost keepdims": (
         "LF117",

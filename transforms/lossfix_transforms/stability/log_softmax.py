@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import has_one_axis
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x = Var("x")
-axis = AttrVar("axis")
+axis, one_axis = AttrVar("axis"), AttrVar("one_axis")
 
 RULE = Rule(
     code="LF101",
@@ -18,8 +19,9 @@ RULE = Rule(
     rewrites=(
         Rewrite(ops.log(ops.softmax(x, axis=axis)), ops.log_softmax(x, axis=axis)),
         Rewrite(
-            ops.log(ops.exp(x) / ops.sum(ops.exp(x), axis=axis, keepdims=True)),
-            ops.log_softmax(x, axis=axis),
+            ops.log(ops.exp(x) / ops.sum(ops.exp(x), axis=one_axis, keepdims=True)),
+            ops.log_softmax(x, axis=one_axis),
+            has_one_axis,
         ),
     ),
     contract=Exact(),

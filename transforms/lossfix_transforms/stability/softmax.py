@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import unshifted
+from lossfix.rules.conditions import all_of, has_one_axis, unshifted
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x = Var("x")
-axis = AttrVar("axis")
+axis = AttrVar("one_axis")
 
 RULE = Rule(
     code="LF116",
@@ -22,7 +22,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
-    when=unshifted("x"),
+    when=all_of(unshifted("x"), has_one_axis),
     message="this softmax is inf / inf = NaN once a logit passes 88.7",
     why=(
         "exp overflows in float32 above 88.72; numerator and denominator are then both inf. "
