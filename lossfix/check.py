@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lossfix.errors import RuleError, SourceError
+from lossfix.graph.packages import Packages
 from lossfix.report.rows import FileRow, State, finding_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding
@@ -52,14 +54,19 @@ def open_source(path: Path, function: str | None = None) -> Source | FileRow:
 
 
 def findings_of(
-    source: Source, rules: Sequence[Rule], function: str | None = None
+    source: Source,
+    rules: Sequence[Rule],
+    function: str | None = None,
+    packages: Packages | None = None,
 ) -> tuple[Finding, ...]:
     """Raises SourceError where the text is no Python, RuleError where it has no such function."""
     from lossfix.graph.module import lift_module
 
     tree = parsed(source)
+    path = os.path.abspath(source.path)
     try:
-        return find_in(lift_module(tree), Text(source.text), rules, function)
+        module = lift_module(tree, path, packages or Packages())
+        return find_in(module, Text(source.text), rules, function)
     except RecursionError:
         raise SourceError(str(source.path), "is nested too deeply to be analysed") from None
     except RuleError as error:

@@ -79,3 +79,25 @@ _SETTING_WORDS = frozenset(
 
 KERAS_PAIR = ("y_true", "y_pred")
 """The parameters that Keras calls a loss with."""
+
+
+def speaks_of_prediction(name: str) -> bool:
+    """A name that says by itself that its value is what a model gave."""
+    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)))
+
+
+def speaks_of_model(name: str) -> bool:
+    """A name of something that is called to predict: a model, a network, a layer."""
+    return bool(_MODEL_WORDS & set(words(name)))
+
+
+_MODEL_WORDS = frozenset(
+    "model net network layer layers encoder decoder generator discriminator actor critic "
+    "classifier backbone head predict forward dense conv2d conv1d conv3d fc "
+    "fully_connected mlp unet cnn rnn lstm gru embedding".split()
+)
+
+
+def is_layer(name: str) -> bool:
+    """The name of a class, by its case: `Dense`, `DNN`, `Sequential`."""
+    return name[:1].isupper()

@@ -4,20 +4,57 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from lossfix.graph.conventions import role_of
+from lossfix.graph.index import ClassInfo, Index
 from lossfix.graph.names import dotted, is_framework, qualify
-from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
+from lossfix.graph.nodes import (
+    FREE,
+    INPUT,
+    OPAQUE,
+    Call,
+    Constructor,
+    Frame,
+    Function,
+    Instance,
+    Node,
+    Origin,
+)
 from lossfix.graph.number import Numbering
-from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
+
+
+class Surroundings(Protocol):
+    """What is known of the code around a scope: names of its file, its package, its classes."""
+
+    numbers: Numbering
+
+    def named(self, frame: Frame, name: str) -> Node | None: ...
+    def imported(self, frame: Frame, qualified: str) -> Node | str | None: ...
+    def starred(self, frame: Frame, name: str) -> str | None: ...
+    def attribute(self, frame: Frame, name: str) -> Node | None: ...
+    def method(self, owner: ClassInfo, home: Index, name: str) -> Node | None: ...
+    def parent_method(self, frame: Frame, name: str) -> Node | None: ...
+    def run(
+        self, function: Function, args: list[Node], named: Mapping[str, Node], depth: int
+    ) -> Ran | None: ...
+    def build(
+        self, target: Constructor, args: list[Node], named: Mapping[str, Node], depth: int
+    ) -> Node: ...
+    def note_loss(self, frame: Frame) -> None: ...
+    def note_ambiguous(self, frame: Frame, name: str) -> None: ...
 
 
 class Lifting(Protocol):
     """What lifting an expression asks of whoever lifts the statements around it."""
 
+    module: Surroundings
     numbers: Numbering
+    frame: Frame
     imports: Mapping[str, tuple[str, ...]]
     scope: dict[str, Node]
+    depth: int
 
     def origin(self, code: ast.expr | ast.AugAssign) -> Origin: ...
     def record(self, node: Node) -> None: ...
@@ -25,10 +62,21 @@ class Lifting(Protocol):
     def note_load(self, name: ast.Name) -> None: ...
     def note_names(self, expr: ast.AST) -> None: ...
     def note_captured(self, tree: ast.AST) -> None: ...
-    def note_call(self, call: ast.Call, name: str | None, node: Node) -> None: ...
+    def note_call(self, call: Call) -> None: ...
+    def note_sink(self, node: Node) -> None: ...
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node: ...
     def bind(self, name: str, node: Node) -> None: ...
     def define(self, name: str, node: Node, simple: bool) -> None: ...
+    def call(self, expr: ast.Call) -> Node: ...
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ran:
+    """What running through a function gave: its value, its arguments, and what it set on `self`."""
+
+    result: Node
+    arguments: Mapping[str, Node]
+    attributes: Mapping[str, Node]
 
 
 _BINARY: dict[type[ast.operator], str] = {
@@ -51,10 +99,6 @@ _COMPARE: dict[type[ast.cmpop], str] = {
     ast.Eq: "equal",
     ast.NotEq: "not_equal",
 }
-_METHODS = {"numpy": "to_numpy", "item": "to_float", "tolist": "to_float"}
-_EPSILON_CALLS = ("backend.epsilon", "config.epsilon", "keras.epsilon")
-_EPSILON = 1e-7
-_NUMPY_NUMBERS = frozenset("numpy.float32 numpy.float64 numpy.float16 numpy.array".split())
 _RANDOM = ("random", "dropout", "shuffle", "sample", "uniform", "normal", "categorical")
 _SHAPE_ATTRIBUTES = frozenset("shape ndim dtype size device name".split())
 
@@ -81,25 +125,51 @@ def _name(lifter: Lifting, expr: ast.Name) -> Node:
     if node is not None:
         return node
     qualified = qualify(expr.id, lifter.imports)
+    if qualified is not None and not is_framework(qualified):
+        found = lifter.module.imported(lifter.frame, qualified)
+        if isinstance(found, Node):
+            return found
     return lifter.numbers.free(qualified or expr.id, lifter.origin(expr))
 
 
 def _attribute(lifter: Lifting, expr: ast.Attribute) -> Node:
     text = dotted(expr)
     if text is not None:
-        root = text.partition(".")[0]
-        if lifter.look_up(text) is not None:
-            lifter.note_names(expr)
-            return lifter.scope[text]
-        qualified = None if lifter.look_up(root) else qualify(text, lifter.imports)
-        if qualified is not None:
-            return lifter.numbers.free(qualified, lifter.origin(expr))
-        owner = lifter.look_up(root)
-        if owner is None or owner.op == FREE or root == "self":
-            lifter.note_names(expr)
-            return lifter.numbers.free(text, lifter.origin(expr))
+        known = _dotted_value(lifter, expr, text)
+        if known is not None:
+            return known
     value = lift_expression(lifter, expr.value)
+    if isinstance(value.target, Instance):
+        found = value.target.attributes.get(f"self.{expr.attr}")
+        if found is not None:
+            return found
     return lifter.numbers.opaque(f".{expr.attr}", (value,), expr.attr, lifter.origin(expr))
+
+
+def _dotted_value(lifter: Lifting, expr: ast.Attribute, text: str) -> Node | None:
+    """What `a.b.c` is known to hold; None where it is an attribute of some other value."""
+    if text in lifter.scope:
+        lifter.note_names(expr)
+        return lifter.scope[text]
+    root = text.partition(".")[0]
+    owner = lifter.look_up(root)
+    qualified = None if owner else qualify(text, lifter.imports)
+    if qualified is not None:
+        if not is_framework(qualified):
+            found = lifter.module.imported(lifter.frame, qualified)
+            if isinstance(found, Node):
+                return found
+        return lifter.numbers.free(qualified, lifter.origin(expr))
+    if root == "self":
+        lifter.note_names(expr)
+        attribute = lifter.module.attribute(lifter.frame, text)
+        if attribute is not None:
+            lifter.bind(text, attribute)
+        return attribute or lifter.numbers.free(text, lifter.origin(expr))
+    if owner is None or owner.op == FREE:
+        lifter.note_names(expr)
+        return lifter.numbers.free(text, lifter.origin(expr))
+    return None
 
 
 def _binary(lifter: Lifting, expr: ast.BinOp) -> Node:
@@ -107,7 +177,9 @@ def _binary(lifter: Lifting, expr: ast.BinOp) -> Node:
     return binary(lifter, expr.op, left, right, lifter.origin(expr))
 
 
-def binary(lifter: Lifting, op: ast.operator, left: Node, right: Node, origin: Origin) -> Node:
+def binary(
+    lifter: Lifting, op: ast.operator, left: Node, right: Node, origin: Origin | None
+) -> Node:
     name = _BINARY.get(type(op))
     if name is None:
         return lifter.numbers.opaque(type(op).__name__, (left, right), "operator", origin)
@@ -146,6 +218,23 @@ def _if_expression(lifter: Lifting, expr: ast.IfExp) -> Node:
     return _either(lifter, expr, [expr.body, expr.orelse])
 
 
+def _lambda(lifter: Lifting, expr: ast.Lambda) -> Node:
+    """A function of one expression; its body is looked at as well, for any arguments."""
+    lifter.note_captured(expr)
+    target = Function(expr, lifter.frame, lifter.scope)
+    before = lifter.scope
+    for argument in (*expr.args.posonlyargs, *expr.args.args, *expr.args.kwonlyargs):
+        lifter.bind(argument.arg, _parameter(lifter, argument.arg, expr))
+    lift_expression(lifter, expr.body)
+    lifter.scope = before
+    return lifter.numbers.callable(target, (id(expr), id(before)))
+
+
+def _parameter(lifter: Lifting, name: str, tree: ast.Lambda) -> Node:
+    role = role_of(name, has_default=False)
+    return Node(INPUT, (), {}, lifter.numbers.of((INPUT, id(tree), name)), name=name, role=role)
+
+
 def _sequence(lifter: Lifting, expr: ast.Tuple | ast.List) -> Node:
     nodes = tuple(lift_expression(lifter, element) for element in expr.elts)
     return lifter.numbers.opaque("sequence", nodes, "sequence", lifter.origin(expr))
@@ -170,6 +259,10 @@ def _comprehension(lifter: Lifting, expr: ast.ListComp | ast.SetComp | ast.Gener
     element = lift_expression(lifter, expr.elt)
     lifter.scope = before
     return lifter.numbers.opaque("comprehension", (element,), None, lifter.origin(expr))
+
+
+def _call(lifter: Lifting, expr: ast.Call) -> Node:
+    return lifter.call(expr)
 
 
 def _subscript(lifter: Lifting, expr: ast.Subscript) -> Node:
@@ -211,115 +304,6 @@ def _is_full(part: ast.Slice) -> bool:
     return part.lower is None and part.upper is None and part.step is None
 
 
-def _call(lifter: Lifting, expr: ast.Call) -> Node:
-    name = dotted(expr.func)
-    qualified = None
-    if name is not None and lifter.look_up(name.partition(".")[0]) is None:
-        qualified = qualify(name, lifter.imports)
-        if qualified is None and "." not in name:
-            qualified = f"builtins.{name}"
-    if qualified is not None:
-        known = _known_call(lifter, expr, qualified, name or "")
-        if known is not None:
-            return known
-    function = expr.func
-    is_method = qualified is None and isinstance(function, ast.Attribute) and not expr.keywords
-    if is_method and isinstance(function, ast.Attribute) and function.attr in _METHODS:
-        owner = lift_expression(lifter, function.value)
-        op = _METHODS[function.attr]
-        return lifter.numbers.apply(op, (owner,), origin=lifter.origin(expr))
-    return _opaque_call(lifter, expr, qualified, name)
-
-
-def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> Node | None:
-    origin = lifter.origin(expr)
-    if qualified.endswith(_EPSILON_CALLS) and is_framework(qualified):
-        return lifter.numbers.constant(_EPSILON, origin)
-    if qualified in ("builtins.float", "builtins.int") and len(expr.args) == 1:
-        value = lift_expression(lifter, expr.args[0])
-        if value.op == CONST:
-            return value
-        return lifter.numbers.apply("to_float", (value,), origin=origin)
-    if qualified in _NUMPY_NUMBERS or (qualified.endswith(".constant") and is_framework(qualified)):
-        values = [lift_expression(lifter, arg) for arg in expr.args]
-        return values[0] if values and values[0].op == CONST else None
-    found = resolve(qualified)
-    if found is None:
-        return None
-    column, root, row = found
-    bound = _bind(lifter, expr, row)
-    if bound is None:
-        return None
-    args, attrs = bound
-    tail = qualified[len(root) :]
-    prefix = name[: -len(tail)] if name.endswith(tail) else ""
-    if row.name == "identity":
-        return args[0]
-    if column == "numpy":
-        if all(arg.op == CONST for arg in args):
-            return lifter.numbers.apply(row.name, args, attrs, origin)
-        if row.name not in NUMPY_TWINS:
-            return None
-        row = OPS[f"np_{row.name}"]
-    return lifter.numbers.apply(row.name, args, attrs, origin, column, prefix)
-
-
-def _bind(
-    lifter: Lifting, expr: ast.Call, row: Op
-) -> tuple[tuple[Node, ...], dict[str, Attribute | Dynamic]] | None:
-    """The arguments of a call by their canonical names; None where they do not fit the row."""
-    order = (*row.params, *row.attrs)
-    if len(expr.args) > len(order) or any(isinstance(a, ast.Starred) for a in expr.args):
-        return None
-    given: dict[str, ast.expr] = dict(zip(order, expr.args, strict=False))
-    for keyword in expr.keywords:
-        if keyword.arg == "name":
-            continue
-        canonical = row.spellings.get(keyword.arg or "")
-        if canonical is None or canonical in given:
-            return None
-        given[canonical] = keyword.value
-    if not set(row.params) <= set(given):
-        return None
-    args = tuple(lift_expression(lifter, given[param]) for param in row.params)
-    attrs = {a: _attribute_value(lifter, given[a]) for a in row.attrs if a in given}
-    return args, attrs
-
-
-def _attribute_value(lifter: Lifting, expr: ast.expr) -> Attribute | Dynamic:
-    """An argument that is not a tensor: a number, a flag, a tuple of them, a dtype's name."""
-    if isinstance(expr, (ast.Tuple, ast.List)):
-        parts = [_attribute_value(lifter, element) for element in expr.elts]
-        if not any(isinstance(part, Dynamic) for part in parts):
-            return tuple(part for part in parts if not isinstance(part, Dynamic))
-    node = lift_expression(lifter, expr)
-    if node.op == CONST:
-        return node.value
-    name = dotted(expr)
-    if name is not None and node.op == FREE and is_framework(node.name):
-        return node.name.rpartition(".")[2]
-    if isinstance(expr, ast.Call) and (dotted(expr.func) or "").endswith("floatx"):
-        return "floatx"
-    return Dynamic(ast.unparse(expr))
-
-
-def _opaque_call(lifter: Lifting, expr: ast.Call, qualified: str | None, name: str | None) -> Node:
-    nodes: list[Node] = []
-    if name is None or lifter.look_up(name.partition(".")[0]) is not None:
-        if isinstance(expr.func, ast.Attribute):
-            nodes.append(lift_expression(lifter, expr.func.value))
-        elif isinstance(expr.func, ast.expr):
-            nodes.append(lift_expression(lifter, expr.func))
-    for arg in expr.args:
-        nodes.append(lift_expression(lifter, arg.value if isinstance(arg, ast.Starred) else arg))
-    nodes.extend(lift_expression(lifter, keyword.value) for keyword in expr.keywords)
-    text = qualified or name or "call"
-    key = tuple(k.arg for k in expr.keywords) if is_pure_call(text) else None
-    node = lifter.numbers.opaque(text, tuple(nodes), key, lifter.origin(expr))
-    lifter.note_call(expr, name, node)
-    return node
-
-
 def is_pure_call(qualified: str) -> bool:
     """Whether a call that the vocabulary does not have gives the same value each time."""
     return is_framework(qualified) and not any(word in qualified.lower() for word in _RANDOM)
@@ -327,7 +311,7 @@ def is_pure_call(qualified: str) -> bool:
 
 def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """Anything else: its parts are lifted, so that uses and findings inside are seen."""
-    if isinstance(expr, (ast.Lambda, ast.DictComp)):
+    if isinstance(expr, ast.DictComp):
         lifter.note_captured(expr)
         return lifter.numbers.opaque(type(expr).__name__, (), None, lifter.origin(expr))
     parts = tuple(
@@ -363,4 +347,5 @@ _HANDLERS: Mapping[type[ast.expr], Callable[[Lifting, Any], Node]] = {
     ast.GeneratorExp: _comprehension,
     ast.Subscript: _subscript,
     ast.Call: _call,
+    ast.Lambda: _lambda,
 }

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Kind, Node, Role, Unit
-from lossfix.graph.ranges import Interval, interval_of
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Call, Kind, Node, Role, Unit
+from lossfix.graph.ranges import ALL, NONNEGATIVE, POSITIVE, SMALL, UNIT, Interval, interval_of
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
+_TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
     "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod".split()
@@ -19,20 +24,31 @@ _SAME_RANK = frozenset(
 
 
 class Facts:
-    """The two analyses of one unit, computed when asked for."""
+    """The two analyses of one unit, computed when asked for.
 
-    def __init__(self, unit: Unit) -> None:
+    `sites` are the calls of a helper that are known, each with the facts of its caller: a helper's
+    parameters are what its callers give it.
+    """
+
+    def __init__(self, unit: Unit, sites: Sequence[tuple[Facts, Call]] = ()) -> None:
         self.unit = unit
-        self._roles = {node.number: role for node, role in unit.inputs.values()}
+        self.sites = sites
+        self._own = {node.number: name for name, node in unit.inputs.items()}
         self._varied: dict[int, bool] = {}
         self._intervals: dict[int, Interval] = {}
         self._useful: set[int] | None = None
+        self._likely: set[int] | None = None
 
     def role(self, node: Node) -> Role:
-        return self._roles.get(node.number, Role.SETTING)
+        """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
+        if node.op != INPUT or node.role is None:
+            return Role.SETTING
+        if node.number in self._own or node.role is not Role.PREDICTION:
+            return node.role
+        return node.role if speaks_of_prediction(node.name) else Role.SETTING
 
     def varied(self, node: Node) -> bool:
-        """Whether the value depends on the predictions, by way of any gradient or none."""
+        """Whether the value depends on what is trained, by way of any gradient or none."""
         known = self._varied.get(id(node))
         if known is None:
             self._varied[id(node)] = False  # a loop's own value, met again below
@@ -41,12 +57,34 @@ class Facts:
 
     def _depends(self, node: Node) -> bool:
         if node.op == INPUT:
+            given = self._given(node)
+            if given:
+                return any(facts.varied(value) for facts, value in given)
             return self.role(node) is Role.PREDICTION
-        if node.op in (CONST, FREE) or node.op in _STOPS or is_shape(node):
+        if node.op == "variable":
+            return True
+        if node.op == FREE:
+            return node.name.startswith("self.") and speaks_of_prediction(node.name[5:])
+        if node.op == CONST or node.op in _STOPS or is_shape(node):
             return False
-        if node.op == OPAQUE and not node.args:
-            return False
+        if node.op == OPAQUE:
+            tail = node.name.rpartition(".")[2]
+            if tail in _TRAINED:
+                return True
+            if not node.args:
+                return False
+            if not self.unit.inputs and speaks_of_model(tail):
+                return True
         return any(self.varied(arg) for arg in node.args)
+
+    def _given(self, node: Node) -> list[tuple[Facts, Node]]:
+        """What the known callers of a helper give for one of its parameters."""
+        name = self._own.get(node.number)
+        if name is None or self.unit.kind is not Kind.HELPER:
+            return []
+        return [
+            (facts, call.arguments[name]) for facts, call in self.sites if name in call.arguments
+        ]
 
     def tensor(self, node: Node) -> bool:
         """Whether the value is, or may be, more than a number that the code knows."""
@@ -68,16 +106,50 @@ class Facts:
                 self._useful.add(current.number)
                 if current.op != "stop_gradient" and not is_shape(current):
                     todo.extend(current.args)
+                    if current.inner is not None:
+                        todo.append(current.inner)
         return node.number in self._useful
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
+        if self.unit.kind is Kind.HELPER and self.sites:
+            if not any(facts.in_use(call) for facts, call in self.sites):
+                return False
         in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
         return in_loss and self.varied(node) and self.useful(node)
 
+    def in_use(self, call: Call) -> bool:
+        """Whether the loss depends on what a call of this unit's text gives."""
+        return self.unit.kind in (Kind.LOSS, Kind.HELPER) and self.useful(call.result)
+
     def interval(self, node: Node) -> Interval:
         """Bounds on the value, as float32 would hold it."""
-        return interval_of(node, self._roles, self._intervals)
+        return interval_of(node, self._named_interval, self._intervals)
+
+    def _named_interval(self, node: Node) -> Interval:
+        """A parameter or a name from outside, by its callers, its default, its name or its use."""
+        if node.op == INPUT:
+            given = self._given(node)
+            if given:
+                found = [facts.interval(value) for facts, value in given]
+                return Interval(min(f.low for f in found), max(f.high for f in found))
+            if self.role(node) is not Role.SETTING:
+                return UNIT if node.number in self._probabilities() else ALL
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else ALL
+        return SMALL if speaks_of_small(node.name) else ALL
+
+    def _probabilities(self) -> set[int]:
+        """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie
+        in [0, 1]."""
+        if self._likely is None:
+            self._likely = set()
+            for node in self.unit.nodes:
+                if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
+                    self._likely |= _viewed_inputs(node.args[1])
+                elif node.op == "log":
+                    self._likely |= _viewed_inputs(node.args[0])
+        return self._likely
 
     def rank_offset(self, node: Node) -> int | None:
         """The rank, relative to the parameters of the loss; None where it is not known.
@@ -114,6 +186,13 @@ class Facts:
         if node.op in ("sum", "mean", "max", "min", "prod", "logsumexp", "std", "variance"):
             return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
         return bool(node.args) and node.op != OPAQUE and all(self.scalar(a) for a in node.args)
+
+
+def _viewed_inputs(node: Node) -> set[int]:
+    """The parameter that a value is a view of: reshaped, sliced, gathered."""
+    while node.op in _VIEWS or (node.op == OPAQUE and node.name == "[]"):
+        node = node.args[0]
+    return {node.number} if node.op == INPUT else set()
 
 
 def _shifted(offset: int | None, by: int) -> int | None:

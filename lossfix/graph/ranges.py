@@ -10,8 +10,7 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lossfix.graph.conventions import speaks_of_small
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node, Role
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node
 
 _TINY = 1.1754943508222875e-38  # the smallest normal float32
 _LARGEST = 3.4028234663852886e38
@@ -33,9 +32,12 @@ ALL = Interval()
 POSITIVE = Interval(_TINY, _INF)
 NONNEGATIVE = Interval(0.0, _INF)
 UNIT = Interval(0.0, 1.0)
+SMALL = Interval(_TINY, 1.0)
 
 
-def interval_of(node: Node, roles: Mapping[int, Role], known: dict[int, Interval]) -> Interval:
+def interval_of(
+    node: Node, roles: Callable[[Node], Interval], known: dict[int, Interval]
+) -> Interval:
     """Bounds on `node`; `known` is the memory of the unit, by node."""
     found = known.get(id(node))
     if found is None:
@@ -44,11 +46,11 @@ def interval_of(node: Node, roles: Mapping[int, Role], known: dict[int, Interval
     return found
 
 
-def _compute(node: Node, roles: Mapping[int, Role], known: dict[int, Interval]) -> Interval:
+def _compute(node: Node, roles: Callable[[Node], Interval], known: dict[int, Interval]) -> Interval:
     if node.op == CONST:
         return _constant(node.value)
     if node.op in (INPUT, FREE):
-        return _named(node, roles)
+        return roles(node)
     args = [interval_of(arg, roles, known) for arg in node.args]
     if node.op == JOIN:
         return _widened(*args) if node.name == LOOP else _union(args)
@@ -67,15 +69,6 @@ def _constant(value: object) -> Interval:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return UNIT if isinstance(value, bool) else ALL
     return Interval(value, value)
-
-
-def _named(node: Node, roles: Mapping[int, Role]) -> Interval:
-    """A parameter or a name from outside: positive where its default or its name says so."""
-    if node.op == INPUT and roles.get(node.number, Role.SETTING) is not Role.SETTING:
-        return ALL
-    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-        return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else ALL
-    return Interval(_TINY, 1.0) if speaks_of_small(node.name) else ALL
 
 
 def _union(args: list[Interval]) -> Interval:

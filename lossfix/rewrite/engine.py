@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from lossfix.errors import RewriteError
 from lossfix.graph.module import Module, lift_module
+from lossfix.graph.packages import Packages
 from lossfix.rewrite.apply import apply_edits
 from lossfix.rewrite.build import fix_for
 from lossfix.rewrite.edits import Fix
@@ -75,9 +77,11 @@ def rewrite_text(
     A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
     """
     original, seen = content, {content}
+    packages = Packages()
     applied: list[Fix] = []
     for passes in range(1, MAX_PASSES + 1):
-        module, text = lift_module(ast.parse(content)), Text(content)
+        tree = ast.parse(content)
+        module, text = lift_module(tree, os.path.abspath(path), packages), Text(content)
         findings = find_in(module, text, rules, function)
         fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
         if not fixes:
@@ -131,10 +135,12 @@ def _disjoint_fixes(
 
 def _touched(fix: Fix, text: Text) -> list[Span]:
     """The replaced text, and the statements that the fix reads: they must not change with it."""
+    place = fix.finding.match.root.origin
+    assert place is not None
     interior = [
         text.span(node.origin.code)
         for node in fix.finding.match.interior
-        if node.origin is not None
+        if node.origin is not None and node.origin.frame.home is place.frame.home
     ]
     return [fix.edit.span, *interior]
 
@@ -155,6 +161,6 @@ def _applied(
                 return done, kept, tuple(refused)
             refused.extend(more)
         return content, [], tuple(refused)
-    changed = drop_unused(module, changed)
+    changed = drop_unused(module, changed, {fix.finding.function for fix in fixes})
     changed = add_imports(changed, [item for fix in fixes for item in fix.edit.imports])
     return changed, fixes, ()

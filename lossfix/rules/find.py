@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import Kind, Node, Unit
+from lossfix.graph.nodes import Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match
@@ -39,23 +38,45 @@ def find(text: str, rules: Sequence[Rule], function: str | None = None) -> tuple
 
 
 def find_in(
-    module: Module, text: Text, rules: Sequence[Rule], function: str | None = None
+    module: Module,
+    text: Text,
+    rules: Sequence[Rule],
+    function: str | None = None,
+    names: Iterable[str] | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding in a lifted module, in the order of the text."""
+    """Every finding in a lifted module, in the order of the text.
+
+    With `names`, only those units and what losses among them call are looked at.
+    """
     index = _by_operation(rules)
     found: list[Finding] = []
-    units = module.units if function is None else (_as_loss(module, function),)
-    for unit in units:
-        matches = _most_specific(list(_matches(unit, module.numbers, index)))
+    if function is None:
+        facts = facts_of(module.survey(module.names if names is None else names))
+    else:
+        facts = (Facts(_as_loss(module, function)),)
+    for each in facts:
+        matches = _most_specific(list(_matches(each, module.numbers, index)))
         found.extend(_finding(rule, hit, text) for rule, hit in matches)
     return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
 
 
+def facts_of(units: Sequence[Unit]) -> tuple[Facts, ...]:
+    """What is known of each unit, helpers by what their callers give them."""
+    facts = {unit.name: Facts(unit) for unit in units}
+    sites: defaultdict[str, list[tuple[Facts, Call]]] = defaultdict(list)
+    for unit in units:
+        for call in unit.calls:
+            sites[call.callee].append((facts[unit.name], call))
+    for name, each in facts.items():
+        each.sites = sites[name]
+    return tuple(facts.values())
+
+
 def _as_loss(module: Module, function: str) -> Unit:
-    for unit in module.units:
-        if unit.name == function:
-            return replace(unit, kind=Kind.LOSS)
-    names = ", ".join(unit.name for unit in module.units if unit.name) or "none"
+    unit = module.unit(function) if function else None
+    if unit is not None:
+        return unit.as_kind(Kind.LOSS)
+    names = ", ".join(name for name in module.names if name) or "none"
     raise RuleError(f"there is no function {function!r} here; its functions are: {names}")
 
 
@@ -71,20 +92,20 @@ def _by_operation(rules: Iterable[Rule]) -> Mapping[str, list[tuple[Rule, Rewrit
 
 
 def _matches(
-    unit: Unit,
+    facts: Facts,
     numbers: Numbering,
     index: Mapping[str, list[tuple[Rule, Rewrite]]],
 ) -> Iterator[tuple[Rule, Match]]:
+    unit = facts.unit
     if unit.kind is Kind.METRIC:
         return
-    facts = Facts(unit)
     for node in unit.nodes:
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
                 if not in_scope(rule.scope, node, facts):
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
-                    if _holds(rule, hit):
+                    if _holds(rule, hit) and not _within_helper(hit):
                         yield rule, hit
                         break
 
@@ -98,6 +119,17 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
     return facts.active(node)
+
+
+def _within_helper(hit: Match) -> bool:
+    """Whether all that matched stands in a function that is called here: its own finding."""
+    if hit.root.inner is None:
+        return False
+    name = hit.unit.name
+    return not any(
+        node is not hit.root and node.origin is not None and node.origin.frame.name == name
+        for node in hit.interior
+    )
 
 
 def _holds(rule: Rule, hit: Match) -> bool:

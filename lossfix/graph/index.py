@@ -1,0 +1,185 @@
+"""The index of a file: its imports, functions, classes and constants, by one walk over statements.
+
+Expressions are not entered, so that indexing a file costs a fraction of parsing it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Union
+
+from lossfix.graph.names import bindings_of, dotted, is_framework, qualify
+
+FunctionTree = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - evaluated at run time
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ClassInfo:
+    """A class: its own methods by name, and its bases as the text names them."""
+
+    name: str  # "Outer.Inner"
+    tree: ast.ClassDef
+    methods: Mapping[str, FunctionTree]
+    bases: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Place:
+    """A function and where it stands."""
+
+    tree: FunctionTree
+    name: str  # "Class.method", "outer.inner"
+    owner: ClassInfo | None  # the class that a method belongs to
+    parent: str | None  # the function around it
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """One file: what stands in it, by name. `path` is "" for a text that has none."""
+
+    tree: ast.Module
+    path: str
+    imports: Mapping[str, tuple[str, ...]]
+    stars: tuple[str, ...]  # modules that are imported with a star
+    places: Mapping[str, Place]  # every function, outer ones before inner ones
+    classes: Mapping[str, ClassInfo]
+    globals: Mapping[str, ast.expr]  # top-level names that are assigned once, with their value
+    module_level: tuple[ast.stmt, ...] = field(default=())  # top-level statements but definitions
+
+
+def index_of(tree: ast.Module, path: str = "") -> Index:
+    """The index of a parsed file."""
+    walk = _Walk()
+    walk.body(tree.body, "", None, None)
+    definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    rest = tuple(s for s in tree.body if not isinstance(s, definitions))
+    once = {n: v for n, v in _assigned_once(tree.body).items() if n not in walk.rebound}
+    imports = {name: tuple(found) for name, found in walk.imports.items()}
+    imports.update(_aliases(once, imports))
+    return Index(tree, path, imports, tuple(walk.stars), walk.places, walk.classes, once, rest)
+
+
+class _Walk:
+    """Collects what a walk over statements meets."""
+
+    def __init__(self) -> None:
+        self.imports: dict[str, list[str]] = {}
+        self.stars: list[str] = []
+        self.places: dict[str, Place] = {}
+        self.classes: dict[str, ClassInfo] = {}
+        self.rebound: set[str] = set()  # names that a function declares global
+
+    def body(
+        self, body: list[ast.stmt], path: str, owner: ClassInfo | None, parent: str | None
+    ) -> None:
+        for statement in body:
+            kind = type(statement)
+            if kind in _SIMPLE:
+                continue
+            if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
+                self._function(statement, path, owner, parent)  # type: ignore[arg-type]
+            elif kind is ast.ClassDef:
+                self._class(statement, path, parent)  # type: ignore[arg-type]
+            elif kind is ast.Import or kind is ast.ImportFrom:
+                self._import(statement)
+            elif kind is ast.Global:
+                self.rebound.update(statement.names)  # type: ignore[attr-defined]
+            else:
+                for inner in suites(statement):
+                    self.body(inner, path, owner, parent)
+
+    def _function(
+        self, tree: FunctionTree, path: str, owner: ClassInfo | None, parent: str | None
+    ) -> None:
+        name = path + tree.name
+        self.places[name] = Place(tree, name, owner, parent)
+        self.body(tree.body, f"{name}.", None, name)
+
+    def _class(self, tree: ast.ClassDef, path: str, parent: str | None) -> None:
+        name = path + tree.name
+        functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+        methods = {s.name: s for s in tree.body if isinstance(s, functions)}
+        bases = tuple(dotted(base) or "" for base in tree.bases)
+        info = ClassInfo(name, tree, methods, bases)
+        self.classes[name] = info
+        self.body(tree.body, f"{name}.", info, parent)
+
+    def _import(self, statement: ast.stmt) -> None:
+        for local, qualified in bindings_of(statement):
+            if local == "*":
+                self.stars.append(qualified)
+                continue
+            found = self.imports.setdefault(local, [])
+            if qualified not in found:
+                found.append(qualified)
+
+
+_SIMPLE = frozenset(
+    {
+        ast.Assign,
+        ast.Expr,
+        ast.Return,
+        ast.AugAssign,
+        ast.AnnAssign,
+        ast.Raise,
+        ast.Assert,
+        ast.Pass,
+    }
+)
+
+
+def suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """The blocks of a compound statement."""
+    for name in ("body", "orelse", "finalbody"):
+        suite = getattr(statement, name, None)
+        if suite:
+            yield suite
+    for handler in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+        yield handler.body
+
+
+def _assigned_once(body: list[ast.stmt]) -> dict[str, ast.expr]:
+    """Top-level `name = value`, of names that no other top-level statement stores."""
+    found: dict[str, ast.expr] = {}
+    twice: set[str] = set()
+    for statement in body:
+        for name, value in _stores(statement):
+            if name in found or value is None:
+                twice.add(name)
+            if value is not None:
+                found.setdefault(name, value)
+    return {name: value for name, value in found.items() if name not in twice}
+
+
+def _stores(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
+    """Names that a top-level statement stores; the value where it is `name = value`."""
+    if isinstance(statement, ast.Assign):
+        for target in statement.targets:
+            if isinstance(target, ast.Name):
+                yield target.id, statement.value
+            elif isinstance(target, (ast.Tuple, ast.List)):
+                yield from ((n.id, None) for n in ast.walk(target) if isinstance(n, ast.Name))
+    elif isinstance(statement, ast.AnnAssign):
+        if isinstance(statement.target, ast.Name) and statement.value is not None:
+            yield statement.target.id, statement.value
+    elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+        yield statement.target.id, None
+    elif isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id, None
+
+
+def _aliases(
+    once: Mapping[str, ast.expr], imports: Mapping[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """`K = tf.keras.backend` at module level: a name for a framework's module or function."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in once.items():
+        text = dotted(value) if isinstance(value, (ast.Attribute, ast.Name)) else None
+        qualified = qualify(text, {**imports, **found}) if text else None
+        if qualified is not None and is_framework(qualified):
+            found[name] = (qualified,)
+    return found

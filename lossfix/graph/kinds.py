@@ -1,0 +1,67 @@
+"""Kinds: what a scope is to a training run, by its name, its class, its file and what it holds."""
+
+from __future__ import annotations
+
+import os
+
+from lossfix.graph.conventions import (
+    KERAS_PAIR,
+    is_loss_method,
+    speaks_of_loss,
+    speaks_of_metric,
+)
+from lossfix.graph.index import Index, Place
+from lossfix.graph.names import dotted
+from lossfix.graph.nodes import Kind, Role
+
+_ENTRY_POINTS = frozenset({"evaluate", "compute", "calculate", "apply"})
+"""What the one function of a file of losses is often called."""
+
+
+def is_keras_pair(place: Place) -> bool:
+    """Whether Keras can call it with (y_true, y_pred)."""
+    own = [a.arg for a in place.tree.args.args]
+    return tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
+
+
+def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
+    """The kind of a function as far as names tell, given the roles of its parameters."""
+    name = place.tree.name
+    keras = is_keras_pair(place)
+    owner = place.owner
+    if owner is not None:
+        about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
+        of_loss = any(speaks_of_loss(a) for a in about)
+        if any(speaks_of_metric(a) for a in about) and not of_loss:
+            return Kind.METRIC
+        if of_loss:
+            return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
+    if speaks_of_loss(name):
+        return Kind.LOSS
+    if owner is None and place.parent is None and _among_losses(index.path):
+        tensors = [role for role in roles if role is not Role.SETTING]
+        entry = name in _ENTRY_POINTS or not (name.startswith("_") or speaks_of_metric(name))
+        if entry and len(tensors) > 1:
+            return Kind.LOSS
+    if speaks_of_metric(name):
+        return Kind.METRIC
+    return Kind.LOSS if keras else Kind.CODE
+
+
+def may_be_loss(place: Place, index: Index) -> bool:
+    """Whether names alone make a scope worth lifting as a loss."""
+    owner = place.owner
+    about = [place.tree.name]
+    if owner is not None:
+        about += [owner.name, *owner.bases]
+    return (
+        any(speaks_of_loss(a) for a in about)
+        or is_keras_pair(place)
+        or (owner is None and place.parent is None and _among_losses(index.path))
+    )
+
+
+def _among_losses(path: str) -> bool:
+    """Whether a file, or the folder it is in, is called after losses."""
+    folder, file = os.path.split(path)
+    return speaks_of_loss(file.partition(".")[0]) or speaks_of_loss(os.path.basename(folder))

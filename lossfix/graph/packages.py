@@ -1,0 +1,145 @@
+"""Packages: the other files of the package that a file belongs to, read when a name leads there.
+
+Only files beside the checked one and in its own package are read; installed packages are not.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lossfix.graph.index import ClassInfo, Index, Place, index_of
+from lossfix.graph.names import is_framework
+
+_MOST_FILES = 200  # parsed files that are kept
+_MOST_BYTES = 1_000_000  # a file that is longer is taken for data
+_MOST_STEPS = 8  # re-exports that are followed
+_WORTH_READING = re.compile(
+    rb"log|exp|sqrt|norm|softmax|sigmoid|square|clip|maximum|import|sum|mean|pow|where|abs|relu"
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Found:
+    """What a name leads to: a function, a class or an expression of `home`, or a framework's name."""
+
+    home: Index | None
+    place: Place | None = None
+    info: ClassInfo | None = None
+    value: ast.expr | None = None
+    qualified: str = ""  # a framework's own name, by way of a re-export
+
+
+class Packages:
+    """Files by path, and names by where they lead; kept from one checked file to the next."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, Index | None] = OrderedDict()
+        self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
+
+    def keep(self, index: Index) -> None:
+        """A file that was parsed already need not be parsed again."""
+        if index.path:
+            self._files[index.path] = index
+            if len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+
+    def resolve(self, index: Index, qualified: str, steps: int = 0) -> Found | None:
+        """What `qualified`, as an import of `index` binds it, leads to; None where unknown."""
+        if steps > _MOST_STEPS or not index.path:
+            return None
+        if not qualified.startswith(".") and is_framework(qualified):
+            return Found(None, qualified=qualified)
+        for path, rest in self._candidates(index.path, qualified):
+            home = self._file(path)
+            if home is not None and home.path != index.path and len(rest) in (1, 2):
+                return self._inside(home, rest, steps)
+        return None
+
+    def star(self, index: Index, name: str) -> Found | None:
+        """What a bare name may be by way of a star import."""
+        for module in index.stars:
+            found = self.resolve(index, f"{module}.{name}" if module.strip(".") else module + name)
+            if found is not None:
+                return found
+        return None
+
+    def _inside(self, home: Index, rest: tuple[str, ...], steps: int) -> Found | None:
+        """`name` or `Class.method` in a file, or what the file itself imports by that name."""
+        name = ".".join(rest)
+        if name in home.places:
+            return Found(home, place=home.places[name])
+        if name in home.classes:
+            return Found(home, info=home.classes[name])
+        if name in home.globals:
+            return Found(home, value=home.globals[name])
+        bound = home.imports.get(rest[0], ())
+        if len(bound) == 1:
+            return self.resolve(home, ".".join([bound[0], *rest[1:]]), steps + 1)
+        if not bound and len(rest) == 1 and home.stars:
+            return self.star(home, name)
+        return None
+
+    def _candidates(self, path: str, qualified: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Files that may define the name, the longest module first, with what is left of it."""
+        level = len(qualified) - len(qualified.lstrip("."))
+        parts = [part for part in qualified.split(".") if part]
+        folder = os.path.dirname(path)
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            roots = [folder]
+        else:
+            roots = [self._above_package(folder)]
+            if roots[0] != folder and parts[0] != os.path.basename(folder):
+                roots.append(folder)
+        for root in roots:
+            for length in range(len(parts), -1 if level else 0, -1):
+                stem = os.path.join(root, *parts[:length])
+                rest = tuple(parts[length:])
+                if rest and length:
+                    yield f"{stem}.py", rest
+                if rest:
+                    yield os.path.join(stem, "__init__.py"), rest
+
+    @staticmethod
+    def _above_package(folder: str) -> str:
+        while os.path.exists(os.path.join(folder, "__init__.py")):
+            above = os.path.dirname(folder)
+            if above == folder:
+                break
+            folder = above
+        return folder
+
+    def _file(self, path: str) -> Index | None:
+        """The index of a file; None where there is none, or nothing worth following in it."""
+        known = self._files.get(path)
+        if known is None and path not in self._files:
+            known = _read(path)
+            self._files[path] = known
+            if len(self._files) > _MOST_FILES:
+                self._files.popitem(last=False)
+        if known is not None:
+            self.reads.add(path)
+        return known
+
+    def clear_reads(self) -> None:
+        self.reads = set()
+
+
+def _read(path: str) -> Index | None:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+    except OSError:
+        return None
+    if len(data) > _MOST_BYTES or not _WORTH_READING.search(data):
+        return None
+    try:
+        return index_of(ast.parse(data), path)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
