@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-import ast
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from lossfix.errors import RuleError, SourceError
+from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
 from lossfix.report.rows import FileRow, State, finding_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding
 from lossfix.rules.rule import Rule
+from lossfix.rules.words import words_of
 from lossfix.source.files import Source, decode, read_bytes
 from lossfix.source.gate import may_hold_a_loss
 from lossfix.source.text import Text
 
-NO_LOSS = "uses no framework that is known here"
+NO_FRAMEWORK = "uses no framework that is known here"
+NO_LOSS = "speaks of no loss, and of no op that a rule looks for"
 EMPTY = "is empty"
 NOTEBOOK = "is a notebook; export its code to a .py file to have it checked"
 
 
-def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -> FileRow:
-    """A file with its findings; with `function`, those in it alone, as a loss by any name."""
+def check_file(
+    path: Path,
+    rules: Sequence[Rule],
+    function: str | None = None,
+    packages: Packages | None = None,
+) -> FileRow:
+    """A file with its findings; with `function`, those in it alone, as a loss by any name.
+
+    `packages` remembers the files that names lead to, from one file to the next.
+    """
     try:
-        source = open_source(path, function)
+        source = open_source(path, function, rules)
         if isinstance(source, FileRow):
             return source
-        findings = findings_of(source, rules, function)
+        findings = findings_of(source, rules, function, packages)
     except (SourceError, RuleError) as error:
         return FileRow(str(path), State.FAILED, str(error))
     text = Text(source.text)
@@ -36,7 +46,9 @@ def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -
     return FileRow(str(path), State.FINDINGS if rows else State.CLEAN, "", rows)
 
 
-def open_source(path: Path, function: str | None = None) -> Source | FileRow:
+def open_source(
+    path: Path, function: str | None = None, rules: Sequence[Rule] = ()
+) -> Source | FileRow:
     """The file's text; a finished row where its bytes show that there is nothing to look at.
 
     Raises SourceError where it cannot be read, decoded or parsed.
@@ -46,9 +58,11 @@ def open_source(path: Path, function: str | None = None) -> Source | FileRow:
     data = read_bytes(path)
     if not data.strip():
         return FileRow(str(path), State.SKIPPED, EMPTY)
-    source = decode(path, data)
     if function is None and not may_hold_a_loss(data):
-        parsed(source)
+        return FileRow(str(path), State.SKIPPED, NO_FRAMEWORK)
+    source = decode(path, data)
+    words = words_of(tuple(rules))
+    if function is None and not words.in_file(source.text, os.path.abspath(path)):
         return FileRow(str(path), State.SKIPPED, NO_LOSS)
     return source
 
@@ -60,24 +74,22 @@ def findings_of(
     packages: Packages | None = None,
 ) -> tuple[Finding, ...]:
     """Raises SourceError where the text is no Python, RuleError where it has no such function."""
-    from lossfix.graph.module import lift_module
-
-    tree = parsed(source)
-    path = os.path.abspath(source.path)
     try:
-        module = lift_module(tree, path, packages or Packages())
-        return find_in(module, Text(source.text), rules, function)
+        text = Text(source.text)
+        module = lifted(source, packages or Packages())
+        worth = words_of(tuple(rules)).units(module.index, text) if function is None else None
+        return find_in(module, text, rules, function, worth)
     except RecursionError:
         raise SourceError(str(source.path), "is nested too deeply to be analysed") from None
     except RuleError as error:
         raise RuleError(f"{source.path}: {error}") from None
 
 
-def parsed(source: Source) -> ast.Module:
-    """The file's tree. Raises SourceError."""
+def lifted(source: Source, packages: Packages) -> Module:
+    """The file's module. Raises SourceError where its text is no Python."""
     path = str(source.path)
     try:
-        return ast.parse(source.text)
+        return Module(packages.index(os.path.abspath(path), source.text), packages)
     except SyntaxError as error:
         message = f"syntax error: {error.msg}; mend it, then run again"
         raise SourceError(path, message, error.lineno) from None

@@ -80,7 +80,7 @@ def allowed_by(names: Sequence[str], rules: Sequence[Rule]) -> frozenset[str]:
 def mend_file(path: Path, settings: Settings, function: str | None = None) -> FileRow:
     """The file rewritten, or what would be; written only where `settings.write` says so."""
     try:
-        source = open_source(path, function)
+        source = open_source(path, function, settings.rules)
         if isinstance(source, FileRow):
             return source
         return _Mending(source, settings, function).row()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ from lossfix.cli.exits import ERROR, exit_code
 from lossfix.cli.memory import Answer
 from lossfix.cli.targets import targets_of
 from lossfix.errors import RuleError, SourceError
+from lossfix.graph.packages import Packages
 from lossfix.report.rows import FileRow, State
 from lossfix.report.text import check_text, failures_text
 from lossfix.rules.registry import selected
@@ -30,14 +32,16 @@ def check_paths(
         rules = selected(select, ignore)
     except RuleError as error:
         return Answer("", f"error: {error}\n", ERROR)
+    gc.disable()  # trees hold no cycles, and walking them again and again costs more than parsing
     files: list[FileRow] = []
+    packages = Packages()
     for target in targets_of(paths):
         if isinstance(target, SourceError):
             files.append(FileRow(target.path, State.FAILED, str(target)))
             continue
         if step is not None:
             step(str(target.path))
-        files.append(check_file(target.path, rules, target.function))
+        files.append(check_file(target.path, rules, target.function, packages))
     failures = failures_text(files)
     return Answer(
         f"{_text_of(files, output_format)}\n", f"{failures}\n" if failures else "", exit_code(files)

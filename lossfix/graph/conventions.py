@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from lossfix.graph.nodes import Role
 
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 _LOSS_WORDS = frozenset(
     "loss losses lossfn objective criterion nll bce cce cost elbo crossentropy xent divergence "
@@ -39,9 +40,19 @@ def words(name: str) -> list[str]:
     return [word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found]
 
 
+@lru_cache(maxsize=10_000)
 def speaks_of_loss(name: str) -> bool:
     found = words(name)
+    if _TEST_WORDS & set(found):
+        return False
     return bool(_LOSS_WORDS & set(found)) or any(pair in pairwise(found) for pair in _LOSS_PAIRS)
+
+
+def speaks_of_test(name: str) -> bool:
+    return bool(_TEST_WORDS & set(words(name)))
+
+
+_TEST_WORDS = frozenset({"test", "tests"})
 
 
 def speaks_of_metric(name: str) -> bool:

@@ -55,6 +55,7 @@ class Lifting(Protocol):
     imports: Mapping[str, tuple[str, ...]]
     scope: dict[str, Node]
     depth: int
+    yields: bool
 
     def origin(self, code: ast.expr | ast.AugAssign) -> Origin: ...
     def record(self, node: Node) -> None: ...
@@ -314,6 +315,8 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     if isinstance(expr, ast.DictComp):
         lifter.note_captured(expr)
         return lifter.numbers.opaque(type(expr).__name__, (), None, lifter.origin(expr))
+    if isinstance(expr, (ast.Yield, ast.YieldFrom)):
+        lifter.yields = True
     parts = tuple(
         lift_expression(lifter, child)
         for child in ast.iter_child_nodes(expr)

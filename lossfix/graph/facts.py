@@ -112,9 +112,9 @@ class Facts:
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
-        if self.unit.kind is Kind.HELPER and self.sites:
-            if not any(facts.in_use(call) for facts, call in self.sites):
-                return False
+        called = self.unit.kind is Kind.HELPER and bool(self.sites)
+        if called and not any(facts.in_use(call) for facts, call in self.sites):
+            return False
         in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
         return in_loss and self.varied(node) and self.useful(node)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Union
 
 from lossfix.graph.names import bindings_of, dotted, is_framework, qualify
@@ -47,6 +48,16 @@ class Index:
     classes: Mapping[str, ClassInfo]
     globals: Mapping[str, ast.expr]  # top-level names that are assigned once, with their value
     module_level: tuple[ast.stmt, ...] = field(default=())  # top-level statements but definitions
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Top-level names that may hold a number."""
+        numeric = (ast.Constant, ast.UnaryOp, ast.BinOp)
+        return tuple(
+            name
+            for name, value in self.globals.items()
+            if isinstance(value, numeric) and not isinstance(getattr(value, "value", 0), str)
+        )
 
 
 def index_of(tree: ast.Module, path: str = "") -> Index:
@@ -138,6 +149,35 @@ def suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
             yield suite
     for handler in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
         yield handler.body
+
+
+def defaults_of(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
+    """The parameters that have a default, with it."""
+    positional = [*arguments.posonlyargs, *arguments.args]
+    last = positional[len(positional) - len(arguments.defaults) :]
+    for argument, default in zip(last, arguments.defaults, strict=True):
+        yield argument.arg, default
+    for argument, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if given is not None:
+            yield argument.arg, given
+
+
+def attributes_set(body: list[ast.stmt]) -> Iterator[str]:
+    """The names of the attributes of `self` that statements set."""
+    for statement in body:
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = list(statement.targets)
+        elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
+            targets = [statement.target]
+        while targets:
+            target = targets.pop()
+            if isinstance(target, (ast.Tuple, ast.List)):
+                targets.extend(target.elts)
+            elif isinstance(target, ast.Attribute) and dotted(target.value) == "self":
+                yield target.attr
+        for inner in suites(statement):
+            yield from attributes_set(inner)
 
 
 def _assigned_once(body: list[ast.stmt]) -> dict[str, ast.expr]:

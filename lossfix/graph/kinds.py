@@ -9,6 +9,7 @@ from lossfix.graph.conventions import (
     is_loss_method,
     speaks_of_loss,
     speaks_of_metric,
+    speaks_of_test,
 )
 from lossfix.graph.index import Index, Place
 from lossfix.graph.names import dotted
@@ -22,6 +23,12 @@ def is_keras_pair(place: Place) -> bool:
     """Whether Keras can call it with (y_true, y_pred)."""
     own = [a.arg for a in place.tree.args.args]
     return tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
+
+
+def is_test(place: Place) -> bool:
+    """Whether a function is part of a test: it takes gradients, and trains nothing."""
+    bases = place.owner.bases if place.owner is not None else ()
+    return speaks_of_test(place.tree.name) or any(base.endswith("TestCase") for base in bases)
 
 
 def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
@@ -38,7 +45,7 @@ def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
             return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
     if speaks_of_loss(name):
         return Kind.LOSS
-    if owner is None and place.parent is None and _among_losses(index.path):
+    if owner is None and place.parent is None and stands_among_losses(index.path):
         tensors = [role for role in roles if role is not Role.SETTING]
         entry = name in _ENTRY_POINTS or not (name.startswith("_") or speaks_of_metric(name))
         if entry and len(tensors) > 1:
@@ -50,18 +57,15 @@ def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
 
 def may_be_loss(place: Place, index: Index) -> bool:
     """Whether names alone make a scope worth lifting as a loss."""
-    owner = place.owner
-    about = [place.tree.name]
+    name, owner = place.tree.name, place.owner
+    if speaks_of_loss(name) or is_keras_pair(place):
+        return True
     if owner is not None:
-        about += [owner.name, *owner.bases]
-    return (
-        any(speaks_of_loss(a) for a in about)
-        or is_keras_pair(place)
-        or (owner is None and place.parent is None and _among_losses(index.path))
-    )
+        return is_loss_method(name) and any(map(speaks_of_loss, (owner.name, *owner.bases)))
+    return place.parent is None and stands_among_losses(index.path)
 
 
-def _among_losses(path: str) -> bool:
+def stands_among_losses(path: str) -> bool:
     """Whether a file, or the folder it is in, is called after losses."""
     folder, file = os.path.split(path)
     return speaks_of_loss(file.partition(".")[0]) or speaks_of_loss(os.path.basename(folder))

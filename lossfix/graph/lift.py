@@ -52,6 +52,7 @@ class Lifter:
         self.imports = frame.home.imports
         self.scope: dict[str, Node] = dict(scope)
         self.depth = depth
+        self.yields = False  # whether it is a generator
         self.nodes: list[Node] = []
         self.results: list[Node] = []
         self.sinks: list[Node] = []
@@ -93,7 +94,7 @@ class Lifter:
 
     def note_captured(self, tree: ast.AST) -> None:
         """Names that code which runs later may load, whatever they hold by then."""
-        if not self.depth:
+        if not self.depth and self.frame.name:
             self._captured.extend(
                 n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
             )

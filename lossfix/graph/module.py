@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from lossfix.graph.conventions import role_of, speaks_of_loss
-from lossfix.graph.index import Index, Place, index_of
-from lossfix.graph.kinds import is_keras_pair, kind_of
+from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
+from lossfix.graph.index import Index, Place, defaults_of, index_of
+from lossfix.graph.kinds import is_keras_pair, is_test, kind_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
@@ -57,11 +58,11 @@ class Module:
                 self._units[name] = self._function_unit(self.index.places[name])
         return self._units.get(name)
 
-    def survey(self, names: Iterable[str]) -> tuple[Unit, ...]:
+    def survey(self, names: Iterable[str], others: Iterable[str] = ()) -> tuple[Unit, ...]:
         """The units by these names and those that losses among them call, with their kinds.
 
         A function that is handed over as a loss is one, and what a loss calls is its helper,
-        through any number of calls.
+        through any number of calls. `others` are read by themselves: their calls are not followed.
         """
         wanted = list(dict.fromkeys(names))
         found: dict[str, Unit] = {}
@@ -71,6 +72,18 @@ class Module:
             self._add(name, found)
         for name in sorted(handed - set(found)):
             self._add(name, found)
+        kinds = self._kinds(found)
+        with self.surroundings.following(False):
+            for name in others:
+                if name not in found:
+                    self._add(name, found)
+                    kinds[name] = found[name].kind
+        order = [name for name in self.names if name in found]
+        return tuple(found[name].as_kind(kinds[name]) for name in order)
+
+    def _kinds(self, found: dict[str, Unit]) -> dict[str, Kind]:
+        """The kind of each unit that was found; the helpers of losses are found on the way."""
+        handed = self.surroundings.handed_over
         kinds = {name: Kind.LOSS if name in handed else unit.kind for name, unit in found.items()}
         todo = [name for name, kind in kinds.items() if kind is Kind.LOSS]
         while todo:
@@ -80,8 +93,7 @@ class Module:
                     if call.callee in found:
                         kinds[call.callee] = Kind.HELPER
                         todo.append(call.callee)
-        order = [name for name in self.names if name in found]
-        return tuple(found[name].as_kind(kinds[name]) for name in order)
+        return kinds
 
     def _add(self, name: str, found: dict[str, Unit]) -> None:
         unit = self.unit(name)
@@ -133,7 +145,7 @@ class Module:
         lifter = self._lifter(place)
         inputs = self._parameters(place)
         kind = kind_of(place, self.index, self._roles(place))
-        if lifter.sinks:
+        if lifter.sinks and not is_test(place):
             kind = Kind.LOSS
         if kind is not Kind.CODE and not _uses_framework(lifter):
             kind = Kind.CODE
@@ -178,31 +190,26 @@ class Module:
         return ambiguous_names(self.imports) | self.surroundings.ambiguous
 
 
-def lift_module(tree: ast.Module, path: str = "", packages: Packages | None = None) -> Module:
-    """The module of a parsed file; with a `path`, names are followed into its package."""
-    index = index_of(tree, path)
-    if packages is not None:
-        packages.keep(index)
-    return Module(index, packages)
+def lift_module(tree: ast.Module) -> Module:
+    """The module of a parsed text that stands by itself."""
+    return Module(index_of(tree))
 
 
 def parameters(place: Place, numbers: Numbering, surroundings: Surroundings) -> dict[str, Node]:
     """A node for each parameter but `self`, with its role and the number it is by default."""
     arguments = place.tree.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    padded = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-    pairs = [
-        *zip(positional, padded, strict=True),
-        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-    ]
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     if place.owner is not None and not is_static(place.tree):
-        pairs = pairs[1:]
+        named = named[1:]
+    defaults = dict(defaults_of(arguments))
     found: dict[str, Node] = {}
-    for argument, default in pairs:
+    for argument in named:
+        default = defaults.get(argument.arg)
         role = role_of(argument.arg, default is not None)
         value = None if default is None else surroundings.default_value(default)
         number = numbers.of((INPUT, place.name, argument.arg))
         found[argument.arg] = Node(INPUT, (), {}, number, name=argument.arg, value=value, role=role)
+    found = _settled_inputs(found)
     for extra in (arguments.vararg, arguments.kwarg):
         if extra is not None:
             number = numbers.of((INPUT, place.name, extra.arg))
@@ -211,9 +218,22 @@ def parameters(place: Place, numbers: Numbering, surroundings: Surroundings) -> 
 
 
 def _uses_framework(lifter: Lifter) -> bool:
+    """Whether a scope, or a function that it calls, computes with a framework."""
+    called = (inner for node in lifter.nodes if node.inner is not None for inner in node.walk())
     return any(
-        node.api not in ("", "numpy")
-        or node.inner is not None
-        or (node.op in (OPAQUE, FREE) and is_framework(node.name))
-        for node in lifter.nodes
+        node.api not in ("", "numpy") or (node.op in (OPAQUE, FREE) and is_framework(node.name))
+        for node in (*lifter.nodes, *called)
     )
+
+
+def _settled_inputs(found: dict[str, Node]) -> dict[str, Node]:
+    """Beside a parameter that speaks of predictions, `x` and `inputs` are data."""
+    if not any(n not in _DATA and n not in ("a", "b") and speaks_of_prediction(n) for n in found):
+        return found
+    return {
+        name: replace(node, role=Role.LABEL) if name in _DATA else node
+        for name, node in found.items()
+    }
+
+
+_DATA = frozenset({"x", "inputs", "input"})

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from lossfix.graph.index import ClassInfo, Index, Place, index_of
 from lossfix.graph.names import is_framework
 
-_MOST_FILES = 200  # parsed files that are kept
+_MOST_FILES = 400  # parsed files that are kept
 _MOST_BYTES = 1_000_000  # a file that is longer is taken for data
 _MOST_STEPS = 8  # re-exports that are followed
 _WORTH_READING = re.compile(
@@ -25,7 +25,7 @@ _WORTH_READING = re.compile(
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Found:
-    """What a name leads to: a function, a class or an expression of `home`, or a framework's name."""
+    """What a name leads to: a function, a class or a value of `home`, or a framework's name."""
 
     home: Index | None
     place: Place | None = None
@@ -39,14 +39,26 @@ class Packages:
 
     def __init__(self) -> None:
         self._files: OrderedDict[str, Index | None] = OrderedDict()
+        self._texts: dict[str, int] = {}  # the hash of each kept file's text
+        self._folders: dict[str, str] = {}
         self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
 
-    def keep(self, index: Index) -> None:
-        """A file that was parsed already need not be parsed again."""
-        if index.path:
-            self._files[index.path] = index
-            if len(self._files) > _MOST_FILES:
-                self._files.popitem(last=False)
+    def index(self, path: str, text: str) -> Index:
+        """The index of a text at a path, parsed once. Raises what `ast.parse` raises."""
+        known = self._files.get(path)
+        if known is not None and self._texts.get(path) == hash(text):
+            return known
+        found = index_of(ast.parse(text), path)
+        if path:
+            self._keep(path, found, text)
+        return found
+
+    def _keep(self, path: str, index: Index | None, text: str) -> None:
+        self._files[path] = index
+        self._texts[path] = hash(text)
+        if len(self._files) > _MOST_FILES:
+            oldest, _ = self._files.popitem(last=False)
+            self._texts.pop(oldest, None)
 
     def resolve(self, index: Index, qualified: str, steps: int = 0) -> Found | None:
         """What `qualified`, as an import of `index` binds it, leads to; None where unknown."""
@@ -106,23 +118,23 @@ class Packages:
                 if rest:
                     yield os.path.join(stem, "__init__.py"), rest
 
-    @staticmethod
-    def _above_package(folder: str) -> str:
-        while os.path.exists(os.path.join(folder, "__init__.py")):
-            above = os.path.dirname(folder)
-            if above == folder:
-                break
-            folder = above
-        return folder
+    def _above_package(self, folder: str) -> str:
+        """The folder that the outermost package around `folder` is in."""
+        if folder not in self._folders:
+            self._folders[folder] = _outside_packages(folder)
+        return self._folders[folder]
 
     def _file(self, path: str) -> Index | None:
         """The index of a file; None where there is none, or nothing worth following in it."""
-        known = self._files.get(path)
-        if known is None and path not in self._files:
-            known = _read(path)
-            self._files[path] = known
-            if len(self._files) > _MOST_FILES:
-                self._files.popitem(last=False)
+        if path not in self._files:
+            text = _read(path)
+            try:
+                self._keep(
+                    path, None if text is None else index_of(ast.parse(text), path), text or ""
+                )
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                self._keep(path, None, "")
+        known = self._files[path]
         if known is not None:
             self.reads.add(path)
         return known
@@ -131,15 +143,22 @@ class Packages:
         self.reads = set()
 
 
-def _read(path: str) -> Index | None:
+def _outside_packages(folder: str) -> str:
+    while os.path.exists(os.path.join(folder, "__init__.py")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    return folder
+
+
+def _read(path: str) -> str | None:
+    """The text of a file that is worth following; None for any other."""
     try:
         with open(path, "rb") as file:
             data = file.read(_MOST_BYTES + 1)
-    except OSError:
-        return None
-    if len(data) > _MOST_BYTES or not _WORTH_READING.search(data):
-        return None
-    try:
-        return index_of(ast.parse(data), path)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        if len(data) > _MOST_BYTES or not _WORTH_READING.search(data):
+            return None
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError):
         return None

@@ -9,12 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from weakref import WeakMethod
 
-from lossfix.graph.express import Ran
-from lossfix.graph.index import ClassInfo, FunctionTree, Index, Place
+from lossfix.graph.express import Ran, is_shape
+from lossfix.graph.index import ClassInfo, FunctionTree, Index, Place, attributes_set, defaults_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import (
+    CALLABLE,
     CONST,
     FREE,
     INPUT,
@@ -31,9 +33,9 @@ from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Found, Packages
 from lossfix.graph.vocabulary import resolve
 
-_DEEPEST = 8  # calls within calls
+_DEEPEST = 6  # calls within calls
 _LONGEST = 300  # lines of a function that is run through
-_MOST_LINES = 6_000  # lines run through for one file
+_MOST_LINES = 4_000  # lines run through for one file
 _FOLLOWED = frozenset(
     "function register_keras_serializable staticmethod classmethod tf_export keras_export "
     "keras_cv_export export configurable do_not_convert typechecked wraps deprecated "
@@ -58,14 +60,16 @@ class Surroundings:
         self.across_files = False  # whether names are followed into other files
         self.handed_over: set[str] = set()  # functions that are given to somebody as a loss
         self.ambiguous: frozenset[str] = frozenset()
-        self._closure = closure
+        self._closure = WeakMethod(closure)  # the module owns this, and not the other way round
         self._known: dict[Hashable, Node | None] = {}
         self._imported: dict[Hashable, Node | str | None] = {}
         self._constants: dict[int, Mapping[str, Node]] = {}
         self._attributes: dict[int, dict[str, Node]] = {}
         self._ran: dict[Hashable, tuple[Ran | None, object]] = {}
+        self._setters: dict[int, frozenset[str]] = {}
         self._running: list[int] = []
         self._lines = _MOST_LINES
+        self._follows = True
 
     @contextmanager
     def inside(self, tree: ast.AST) -> Iterator[None]:
@@ -75,6 +79,15 @@ class Surroundings:
             yield
         finally:
             self._running.pop()
+
+    @contextmanager
+    def following(self, follows: bool) -> Iterator[None]:
+        """Whether calls are run through in what is lifted within."""
+        before, self._follows = self._follows, follows
+        try:
+            yield
+        finally:
+            self._follows = before
 
     def note_loss(self, frame: Frame) -> None:
         if frame.home is self.index and frame.name in self.index.places:
@@ -93,8 +106,8 @@ class Surroundings:
             found = {}
             self._constants[id(home)] = found
             for name, value in home.globals.items():
-                if isinstance(value, (ast.Constant, ast.UnaryOp, ast.BinOp)):
-                    node = self._global(home, name, value)
+                if _is_number(value):
+                    node = self._global(home, value)
                     if node is not None and node.op == CONST:
                         found[name] = node
         return found
@@ -115,9 +128,9 @@ class Surroundings:
             return self._function(home, home.places[name])
         if name in home.classes:
             return self.numbers.callable(Constructor(home.classes[name], home), (id(home), name))
-        return self._global(home, name, home.globals[name])
+        return self._global(home, home.globals[name])
 
-    def _global(self, home: Index, name: str, value: ast.expr) -> Node | None:
+    def _global(self, home: Index, value: ast.expr) -> Node | None:
         if isinstance(value, (ast.Dict, ast.List, ast.Set, ast.Tuple, ast.ListComp, ast.DictComp)):
             return None
         if self._lines < 0:
@@ -160,7 +173,7 @@ class Surroundings:
             bound = home.imports.get((text or "").partition(".")[0], ())
             if text is not None and len(bound) == 1 and is_framework(bound[0]):
                 return bound[0] + text[len(text.partition(".")[0]) :]
-        return self._global(home, "", found.value) if found.value is not None else None
+        return self._global(home, found.value) if found.value is not None else None
 
     def starred(self, frame: Frame, name: str) -> str | None:
         """The framework's op that a bare name may be, by way of a star import."""
@@ -263,17 +276,18 @@ class Surroundings:
         found: dict[str, Node] = {}
         for home, info in reversed(self._bases(frame.owner, frame.home)):
             for statement in info.tree.body:
-                if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-                    if isinstance(statement.value, (ast.Constant, ast.UnaryOp, ast.BinOp)):
-                        node = self._global(home, "", statement.value)
-                        if node is not None and node.op == CONST:
-                            found[f"self.{statement.targets[0].id}"] = node
+                if not isinstance(statement, ast.Assign) or not _is_number(statement.value):
+                    continue
+                node = self._global(home, statement.value)
+                for target in statement.targets:
+                    if node is not None and node.op == CONST and isinstance(target, ast.Name):
+                        found[f"self.{target.id}"] = node
         init = self.method(frame.owner, frame.home, "__init__")
         if init is None or not isinstance(init.target, Function):
             return found
         function = init.target
         given = self._settings(function, frame.owner)
-        ran = self.run(function, [], given, 1)
+        ran = self.run(function, [], given, _DEEPEST - 3)
         if ran is not None:
             for name, node in ran.attributes.items():
                 found[name] = _as_setting(name, node, frame.owner, self.numbers)
@@ -283,14 +297,10 @@ class Surroundings:
         """The arguments of a constructor, for any object: settings, with their defaults."""
         assert not isinstance(function.tree, ast.Lambda)
         arguments = function.tree.args
-        positional = [*arguments.posonlyargs, *arguments.args]
-        defaults = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-        pairs = [
-            *zip(positional[1:], defaults[1:], strict=True),
-            *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-        ]
+        defaults = dict(defaults_of(arguments))
         found: dict[str, Node] = {}
-        for argument, default in pairs:
+        for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs][1:]:
+            default = defaults.get(argument.arg)
             value = None if default is None else self.default_value(default)
             number = self.numbers.of((INPUT, id(owner), argument.arg))
             found[argument.arg] = Node(
@@ -305,7 +315,7 @@ class Surroundings:
         setters = [
             tree
             for method, tree in owner.methods.items()
-            if method != "__init__" and name[5:] in _attributes_set_in(tree)
+            if method != "__init__" and name[5:] in self._set_by(tree)
         ]
         if len(setters) != 1 or id(setters[0]) in self._running:
             return None
@@ -314,10 +324,17 @@ class Surroundings:
             return None
         return self._closure_of_method(place).get(name)
 
+    def _set_by(self, tree: FunctionTree) -> frozenset[str]:
+        found = self._setters.get(id(tree))
+        if found is None:
+            found = self._setters[id(tree)] = frozenset(attributes_set(tree.body))
+        return found
+
     def _closure_of_method(self, place: Place) -> Mapping[str, Node]:
         """The scope that a method leaves."""
         inner = Place(place.tree, f"{place.name}.<end>", None, place.name)
-        return self._closure(inner)
+        closure = self._closure()
+        return closure(inner) if closure is not None else {}
 
     # calls
 
@@ -340,7 +357,10 @@ class Surroundings:
         """Runs through a function with these arguments; None where it cannot be followed."""
         tree = function.tree
         lines = (tree.end_lineno or tree.lineno) - tree.lineno + 1
-        if depth >= _DEEPEST or id(tree) in self._running or lines > _LONGEST:
+        if not self._follows or depth >= _DEEPEST or id(tree) in self._running or lines > _LONGEST:
+            return None
+        abroad = function.frame.home is not self.index and not _is_init(function)
+        if abroad and not _given_a_value([*args, *named.values()]):
             return None
         given = self._bound(function, args, named)
         if given is None:
@@ -371,11 +391,11 @@ class Surroundings:
         with self.inside(tree):
             if isinstance(tree, ast.Lambda):
                 result = lifter.at(tree.body)
-            elif _is_generator(tree):
-                return None
             else:
                 lifter.body(tree.body)
                 result = self._result(lifter)
+        if lifter.yields:
+            return None
         attributes = {n: node for n, node in lifter.scope.items() if n.startswith("self.")}
         return Ran(result, given, attributes)
 
@@ -414,13 +434,28 @@ class Surroundings:
                 return None
             if name in known:
                 found[name] = node
-        for name, default in _defaults(arguments):
+        for name, default in defaults_of(arguments):
             if name in known and name not in found:
                 found[name] = Lifter(self, function.frame, function.scope, depth=1).at(default)
         for extra in (arguments.vararg, arguments.kwarg):
             if extra is not None:
                 found[extra.arg] = self.numbers.opaque(f"*{extra.arg}", (), None, None)
         return found if known <= set(found) else None
+
+
+def _given_a_value(nodes: Sequence[Node]) -> bool:
+    """Whether a call is given more than numbers, names, shapes and functions."""
+    return any(
+        node.op not in (CONST, FREE)
+        and (node.op != CALLABLE or node.target is None)
+        and not is_shape(node)
+        for node in nodes
+    )
+
+
+def _is_number(value: ast.expr) -> bool:
+    """Whether an expression may be a number that is worked out from numbers."""
+    return isinstance(value, (ast.Constant, ast.UnaryOp, ast.BinOp))
 
 
 def is_static(tree: ast.AST) -> bool:
@@ -445,31 +480,6 @@ def _is_followed(tree: FunctionTree) -> bool:
         if (dotted(called) or "").rpartition(".")[2] not in _FOLLOWED:
             return False
     return True
-
-
-def _is_generator(tree: ast.AST) -> bool:
-    return any(isinstance(node, (ast.Yield, ast.YieldFrom)) for node in ast.walk(tree))
-
-
-def _defaults(arguments: ast.arguments) -> Iterator[tuple[str, ast.expr]]:
-    positional = [*arguments.posonlyargs, *arguments.args]
-    last = positional[len(positional) - len(arguments.defaults) :]
-    for argument, default in zip(last, arguments.defaults, strict=True):
-        yield argument.arg, default
-    for argument, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if given is not None:
-            yield argument.arg, given
-
-
-def _attributes_set_in(tree: FunctionTree) -> set[str]:
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.ctx, ast.Store)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "self"
-    }
 
 
 def _as_setting(name: str, value: Node, owner: ClassInfo, numbers: Numbering) -> Node:

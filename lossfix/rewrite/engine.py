@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossfix.errors import RewriteError
-from lossfix.graph.module import Module, lift_module
+from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
 from lossfix.rewrite.apply import apply_edits
 from lossfix.rewrite.build import fix_for
@@ -80,8 +80,8 @@ def rewrite_text(
     packages = Packages()
     applied: list[Fix] = []
     for passes in range(1, MAX_PASSES + 1):
-        tree = ast.parse(content)
-        module, text = lift_module(tree, os.path.abspath(path), packages), Text(content)
+        module = Module(packages.index(os.path.abspath(path), content), packages)
+        text = Text(content)
         findings = find_in(module, text, rules, function)
         fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
         if not fixes:

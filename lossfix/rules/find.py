@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
@@ -16,6 +17,7 @@ from lossfix.rules.match import match
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Rule, Scope
 from lossfix.rules.terms import Apply
+from lossfix.rules.words import Worth
 from lossfix.source.text import Text
 
 _SUM, _PRODUCT = "sum of operands", "product of factors"
@@ -42,16 +44,17 @@ def find_in(
     text: Text,
     rules: Sequence[Rule],
     function: str | None = None,
-    names: Iterable[str] | None = None,
+    worth: Worth | None = None,
 ) -> tuple[Finding, ...]:
     """Every finding in a lifted module, in the order of the text.
 
-    With `names`, only those units and what losses among them call are looked at.
+    With `worth`, only those units and what losses among them call are looked at.
     """
-    index = _by_operation(rules)
+    index = _by_operation(tuple(rules))
     found: list[Finding] = []
     if function is None:
-        facts = facts_of(module.survey(module.names if names is None else names))
+        worth = worth or Worth(module.names, ())
+        facts = facts_of(module.survey(worth.losses, worth.others))
     else:
         facts = (Facts(_as_loss(module, function)),)
     for each in facts:
@@ -80,7 +83,8 @@ def _as_loss(module: Module, function: str) -> Unit:
     raise RuleError(f"there is no function {function!r} here; its functions are: {names}")
 
 
-def _by_operation(rules: Iterable[Rule]) -> Mapping[str, list[tuple[Rule, Rewrite]]]:
+@lru_cache(maxsize=8)
+def _by_operation(rules: tuple[Rule, ...]) -> Mapping[str, list[tuple[Rule, Rewrite]]]:
     index: defaultdict[str, list[tuple[Rule, Rewrite]]] = defaultdict(list)
     for rule in rules:
         for rewrite in rule.rewrites:

@@ -1,0 +1,197 @@
+"""Words: what must stand in a text before any rule can fit, worked out from the rules themselves.
+
+A rule whose ops are spelled nowhere in a file cannot match in it, so the file need not be parsed;
+the same holds for one function, which then need not be lifted. Whatever can be written without a
+word (an operator, a subscript) asks for none.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from lossfix.graph.conventions import speaks_of_loss
+from lossfix.graph.index import Index, Place
+from lossfix.graph.kinds import is_test, may_be_loss, stands_among_losses
+from lossfix.graph.module import MODULE_LEVEL
+from lossfix.graph.vocabulary import OPS, resolve
+from lossfix.rules.rule import Rule, Scope
+from lossfix.rules.terms import Apply, Const, subterms
+from lossfix.source.text import Text
+
+_BY_OPERATOR = frozenset(
+    "add sub mul div neg pow square sqrt floordiv mod greater greater_equal less less_equal equal "
+    "not_equal logical_and logical_or logical_not column column_kept matmul cast".split()
+)
+_METHODS = {"to_numpy": ("numpy",), "to_float": ("float", "int", "item", "tolist")}
+_LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
+_SINK_CALLS = tuple(
+    f"{name}(" for name in "minimize gradient gradients add_loss get_updates EstimatorSpec".split()
+)
+_DEFINED = re.compile(r"^[ \t\f]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+[^:\n]*)", re.M)
+_LOSS_NAMED = re.compile(r"(?:loss(?:es)?|cost)\w*\s*=[^=]")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One rewrite's needs: a word of each group, and each of the numbers."""
+
+    groups: frozenset[frozenset[str]]
+    numbers: frozenset[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The units of a file that are worth lifting: those that may be losses, and other code."""
+
+    losses: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+class Words:
+    """What the rules at hand need of a file and of a function outside all losses."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        needs = {
+            _need(rewrite.before)
+            for rule in rules
+            if rule.scope is Scope.ANYWHERE
+            for rewrite in rule.rewrites
+        }
+        self.needs = tuple(need for need in needs if not _implied(need, needs))
+
+    def in_file(self, content: str, path: str) -> bool:
+        """Whether a file may hold a unit that is worth lifting: told by its text alone."""
+        return (
+            stands_among_losses(path)
+            or ("y_true" in content and "y_pred" in content)
+            or _computes_gradient(content)
+            or any(speaks_of_loss(found[1]) for found in _DEFINED.finditer(content))
+            or any(_may_stand_in(content, need) for need in self.needs)
+        )
+
+    def units(self, index: Index, text: Text) -> Worth:
+        """The units that may hold a finding by themselves."""
+        everything = any(_renames_an_op(local, names) for local, names in index.imports.items())
+        needs = [need for need in self.needs if _may_stand_in(text.content, need)]
+        sinks = _computes_gradient(text.content)
+        losses: list[str] = []
+        others: list[str] = []
+        for name, place in index.places.items():
+            by_name = may_be_loss(place, index)
+            part = "" if by_name or not (sinks or needs) else _text_of(place, text)
+            if by_name or (sinks and not is_test(place) and _computes_gradient(part)):
+                losses.append(name)
+            elif everything or _in_unit(needs, part, index):
+                others.append(name)
+        top = "".join(
+            text.lines(s.lineno, s.end_lineno or s.lineno)
+            for s in index.module_level
+            if not isinstance(s, _SAYS_NOTHING) and not _is_docstring(s)
+        )
+        if everything or _computes_gradient(top) or _in_unit(needs, top, index):
+            losses.append(MODULE_LEVEL)
+        return Worth(tuple(losses), tuple(others))
+
+
+def _computes_gradient(part: str) -> bool:
+    """Whether a text takes a gradient, or gives a value to a name that speaks of a loss."""
+    if any(call in part for call in _SINK_CALLS):
+        return True
+    return ("loss" in part or "cost" in part) and _LOSS_NAMED.search(part) is not None
+
+
+def _may_stand_in(content: str, need: Need) -> bool:
+    return all(any(_spelled(content, word) for word in group) for group in need.groups) and all(
+        _number(number).search(content) for number in need.numbers
+    )
+
+
+def _in_unit(needs: Sequence[Need], part: str, index: Index) -> bool:
+    return any(
+        all(any(_spelled(part, word) for word in group) for group in need.groups)
+        and all(_written(part, number, index) for number in need.numbers)
+        for need in needs
+    )
+
+
+@lru_cache(maxsize=8)
+def words_of(rules: tuple[Rule, ...]) -> Words:
+    """The words that a set of rules needs."""
+    return Words(rules)
+
+
+def _need(before: object) -> Need:
+    assert isinstance(before, Apply)
+    parts = list(subterms(before))
+    ops = {part.op for part in parts if isinstance(part, Apply)} - _BY_OPERATOR
+    numbers = {
+        float(part.value)
+        for part in parts
+        if isinstance(part, Const) and not isinstance(part.value, bool)
+    }
+    return Need(frozenset(frozenset(_spellings(op)) for op in ops), frozenset(numbers))
+
+
+def _spellings(op: str) -> Iterator[str]:
+    for names in OPS[op.removeprefix("np_")].names.values():
+        yield from (name.rpartition(".")[2] for name in names)
+    yield from _METHODS.get(op, ())
+    yield from _LAYERS.get(op, ())
+
+
+def _implied(need: Need, needs: set[Need]) -> bool:
+    """Whether a need that asks for less is there as well."""
+    return any(
+        other != need and other.groups <= need.groups and other.numbers <= need.numbers
+        for other in needs
+    )
+
+
+def _text_of(place: Place, text: Text) -> str:
+    """The text of a function, without its docstring."""
+    body = place.tree.body
+    first = place.tree.lineno
+    if not _is_docstring(body[0]):
+        return text.lines(first, place.tree.end_lineno or first)
+    header = text.lines(first, body[0].lineno - 1) if body[0].lineno > first else ""
+    return header + text.lines(body[0].end_lineno or first, place.tree.end_lineno or first)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+_SAYS_NOTHING = (ast.Import, ast.ImportFrom)
+
+
+@cache
+def _word(word: str) -> re.Pattern[str]:
+    """A word that is called; an activation may be named instead, in a text or as a layer."""
+    called = "" if word.lower() in _LAYERS else r"[\s\\]*\("
+    return re.compile(rf"(?<![A-Za-z0-9_]){word}(?![A-Za-z0-9_]){called}")
+
+
+def _spelled(part: str, word: str) -> bool:
+    return word in part and _word(word).search(part) is not None
+
+
+@cache
+def _number(value: float) -> re.Pattern[str]:
+    whole = rf"{abs(value):g}".replace(".", r"\.")
+    return re.compile(rf"(?<![\w.]){whole}(?:\.?0*)(?![\w.])")
+
+
+def _written(part: str, number: float, index: Index) -> bool:
+    """Whether a number is written in a part, or may be meant by a name of the file's top level."""
+    if _number(number).search(part) is not None:
+        return True
+    return any(name in part for name in index.numbers)
+
+
+def _renames_an_op(local: str, names: Sequence[str]) -> bool:
+    """`from tensorflow.math import log as ln`: the op's own name need not stand in a function."""
+    return any(local != name.rpartition(".")[2] and resolve(name) is not None for name in names)
