@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from lossfix.graph.conventions import is_layer
 from lossfix.graph.express import Lifting, is_pure_call, lift_expression
-from lossfix.graph.names import dotted, is_framework, qualify
+from lossfix.graph.names import BACKENDS, dotted, is_framework, qualify
 from lossfix.graph.nodes import (
     CALLABLE,
     CONST,
@@ -37,9 +37,6 @@ _EPSILON_CALLS = ("backend.epsilon", "config.epsilon", "keras.epsilon")
 _EPSILON = 1e-7
 _NUMPY_NUMBERS = frozenset("numpy.float32 numpy.float64 numpy.float16 numpy.array".split())
 _BUILTINS = frozenset(dir(builtins))
-_BACKENDS = frozenset({"K", "backend"})
-"""Names that mean a Keras backend even where nothing in sight says so."""
-
 _SINKS = frozenset(
     "minimize gradient add_loss compute_gradients gradients get_updates value_and_gradient "
     "value_and_gradients EstimatorSpec TPUEstimatorSpec".split()
@@ -133,7 +130,7 @@ def _qualified(lifter: Lifting, name: str) -> str | None:
         if not dot:
             starred = lifter.module.starred(lifter.frame, name) if name not in _BUILTINS else None
             return starred or (f"builtins.{name}" if name in _BUILTINS else None)
-    if root in _BACKENDS and dot and (held is None or held.op in (OPAQUE, FREE, INPUT)):
+    if root in BACKENDS and dot and (held is None or held.op in (OPAQUE, FREE, INPUT)):
         lifter.module.note_ambiguous(lifter.frame, root)
         return f"keras.backend.{rest}"
     return None
@@ -145,7 +142,7 @@ def _through_package(lifter: Lifting, qualified: str, root: str) -> str:
     if isinstance(found, str):
         lifter.module.note_ambiguous(lifter.frame, root)
         return found
-    if found is None and root in _BACKENDS and qualified.count(".") > 1:
+    if found is None and root in BACKENDS and qualified.count(".") > 1:
         lifter.module.note_ambiguous(lifter.frame, root)
         return f"keras.backend.{qualified.rpartition('.')[2]}"
     return qualified

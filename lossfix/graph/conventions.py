@@ -15,6 +15,8 @@ _LOSS_WORDS = frozenset(
     "hinge huber focal tversky contrastive triplet mse mae rmse logloss penalty".split()
 )
 _LOSS_PAIRS = (("cross", "entropy"), ("free", "energy"), ("log", "likelihood"))
+_MAY_SPEAK = re.compile("|".join([*sorted(_LOSS_WORDS), *(b for _, b in _LOSS_PAIRS)]), re.I)
+
 _METRIC_WORDS = frozenset(
     "metric metrics accuracy acc score scores precision recall auc evaluate evaluation eval psnr "
     "ssim coef coefficient monitor plot test iou f1 map ndcg mrr".split()
@@ -40,8 +42,10 @@ def words(name: str) -> list[str]:
     return [word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found]
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=100_000)
 def speaks_of_loss(name: str) -> bool:
+    if _MAY_SPEAK.search(name) is None:
+        return False
     found = words(name)
     if _TEST_WORDS & set(found):
         return False

@@ -66,6 +66,8 @@ class Module:
         """
         wanted = list(dict.fromkeys(names))
         found: dict[str, Unit] = {}
+        if not self.surroundings.reaches_framework():
+            return ()
         handed = self.surroundings.handed_over
         losses = [n for n in wanted if self._is_loss(n)]
         for name in (*losses, *(n for n in wanted if n not in losses)):

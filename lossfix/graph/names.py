@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 FRAMEWORKS = ("tensorflow", "keras", "tf_keras")
 """Roots of the packages whose ops the graph knows."""
 
+BACKENDS = frozenset({"K", "backend"})
+"""Names that mean a Keras backend even where nothing in sight says so."""
+
 
 def bindings_of(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     """Local name and qualified name of each binding of an import; `*` for a star."""

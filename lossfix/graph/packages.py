@@ -72,10 +72,11 @@ class Packages:
                 return self._inside(home, rest, steps)
         return None
 
-    def star(self, index: Index, name: str) -> Found | None:
+    def star(self, index: Index, name: str, steps: int = 0) -> Found | None:
         """What a bare name may be by way of a star import."""
         for module in index.stars:
-            found = self.resolve(index, f"{module}.{name}" if module.strip(".") else module + name)
+            dot = "." if module.strip(".") else ""
+            found = self.resolve(index, f"{module}{dot}{name}", steps + 1)
             if found is not None:
                 return found
         return None
@@ -93,7 +94,7 @@ class Packages:
         if len(bound) == 1:
             return self.resolve(home, ".".join([bound[0], *rest[1:]]), steps + 1)
         if not bound and len(rest) == 1 and home.stars:
-            return self.star(home, name)
+            return self.star(home, name, steps)
         return None
 
     def _candidates(self, path: str, qualified: str) -> Iterator[tuple[str, tuple[str, ...]]]:

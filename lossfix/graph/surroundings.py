@@ -14,7 +14,7 @@ from weakref import WeakMethod
 from lossfix.graph.express import Ran, is_shape
 from lossfix.graph.index import ClassInfo, FunctionTree, Index, Place, attributes_set, defaults_of
 from lossfix.graph.lift import Lifter
-from lossfix.graph.names import dotted, is_framework
+from lossfix.graph.names import BACKENDS, dotted, is_framework
 from lossfix.graph.nodes import (
     CALLABLE,
     CONST,
@@ -79,6 +79,16 @@ class Surroundings:
             yield
         finally:
             self._running.pop()
+
+    def reaches_framework(self) -> bool:
+        """Whether the file, or one that it imports from its package, imports a framework."""
+        if _imports_framework(self.index) or not self.index.path:
+            return True
+        for qualified in {name for names in self.index.imports.values() for name in names}:
+            found = self.packages.resolve(self.index, qualified)
+            if found is not None and (found.home is None or _imports_framework(found.home)):
+                return True
+        return bool(self.index.stars)
 
     @contextmanager
     def following(self, follows: bool) -> Iterator[None]:
@@ -441,6 +451,13 @@ class Surroundings:
             if extra is not None:
                 found[extra.arg] = self.numbers.opaque(f"*{extra.arg}", (), None, None)
         return found if known <= set(found) else None
+
+
+def _imports_framework(index: Index) -> bool:
+    """Whether a file names a framework in an import, or a backend by convention."""
+    return any(
+        name in BACKENDS or any(map(is_framework, names)) for name, names in index.imports.items()
+    ) or any(map(is_framework, index.stars))
 
 
 def _given_a_value(nodes: Sequence[Node]) -> bool:

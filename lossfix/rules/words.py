@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 
 from lossfix.graph.conventions import speaks_of_loss
 from lossfix.graph.index import Index, Place
@@ -31,8 +31,9 @@ _LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
 _SINK_CALLS = tuple(
     f"{name}(" for name in "minimize gradient gradients add_loss get_updates EstimatorSpec".split()
 )
-_DEFINED = re.compile(r"^[ \t\f]*(?:async[ \t]+)?(?:def|class)[ \t]+(\w+[^:\n]*)", re.M)
-_LOSS_NAMED = re.compile(r"(?:loss(?:es)?|cost)\w*\s*=[^=]")
+_FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
+_CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
+_GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class Words:
             stands_among_losses(path)
             or ("y_true" in content and "y_pred" in content)
             or _computes_gradient(content)
-            or any(speaks_of_loss(found[1]) for found in _DEFINED.finditer(content))
+            or any(map(speaks_of_loss, set(_FUNCTIONS.findall(content))))
+            or any(map(speaks_of_loss, set(_CLASSES.findall(content))))
             or any(_may_stand_in(content, need) for need in self.needs)
         )
 
@@ -101,12 +103,16 @@ def _computes_gradient(part: str) -> bool:
     """Whether a text takes a gradient, or gives a value to a name that speaks of a loss."""
     if any(call in part for call in _SINK_CALLS):
         return True
-    return ("loss" in part or "cost" in part) and _LOSS_NAMED.search(part) is not None
+    return any(
+        _GIVEN_A_VALUE.match(part, place)
+        for word in ("loss", "cost")
+        for place in _places(part, word)
+    )
 
 
 def _may_stand_in(content: str, need: Need) -> bool:
     return all(any(_spelled(content, word) for word in group) for group in need.groups) and all(
-        _number(number).search(content) for number in need.numbers
+        _numbered(content, number) for number in need.numbers
     )
 
 
@@ -168,26 +174,51 @@ def _is_docstring(statement: ast.stmt) -> bool:
 _SAYS_NOTHING = (ast.Import, ast.ImportFrom)
 
 
-@cache
-def _word(word: str) -> re.Pattern[str]:
-    """A word that is called; an activation may be named instead, in a text or as a layer."""
-    called = "" if word.lower() in _LAYERS else r"[\s\\]*\("
-    return re.compile(rf"(?<![A-Za-z0-9_]){word}(?![A-Za-z0-9_]){called}")
+def _places(part: str, word: str) -> Iterator[int]:
+    """Where a text holds another; a loop over `find` outruns a pattern by far."""
+    place = part.find(word)
+    while place >= 0:
+        yield place
+        place = part.find(word, place + 1)
+
+
+_END = re.compile(r"(?![A-Za-z0-9_])")
+_CALLED = re.compile(r"[\s\\]*\(")
 
 
 def _spelled(part: str, word: str) -> bool:
-    return word in part and _word(word).search(part) is not None
+    """Whether a word stands in a text and is called.
+
+    An activation may be named instead, in a text or as a layer.
+    """
+    end = _END if word.lower() in _LAYERS else _CALLED
+    return any(
+        end.match(part, place + len(word)) and not _continues(part, place)
+        for place in _places(part, word)
+    )
 
 
-@cache
-def _number(value: float) -> re.Pattern[str]:
-    whole = rf"{abs(value):g}".replace(".", r"\.")
-    return re.compile(rf"(?<![\w.]){whole}(?:\.?0*)(?![\w.])")
+def _continues(part: str, place: int) -> bool:
+    """Whether a letter, a digit or an underscore stands just before a place."""
+    return place > 0 and (part[place - 1].isalnum() or part[place - 1] == "_")
+
+
+_REST_OF_NUMBER = re.compile(r"(?:\.?0*)(?![\w.])")
+
+
+def _numbered(part: str, number: float) -> bool:
+    text = f"{abs(number):g}"
+    return any(
+        _REST_OF_NUMBER.match(part, place + len(text))
+        and not _continues(part, place)
+        and part[place - 1 : place] != "."
+        for place in _places(part, text)
+    )
 
 
 def _written(part: str, number: float, index: Index) -> bool:
     """Whether a number is written in a part, or may be meant by a name of the file's top level."""
-    if _number(number).search(part) is not None:
+    if _numbered(part, number):
         return True
     return any(name in part for name in index.numbers)
 
