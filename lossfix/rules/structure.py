@@ -129,6 +129,10 @@ def made_without(name: str, ops: frozenset[str]) -> Condition:
     return lambda match: not any(node.op in ops for node in match.values[name].walk())
 
 
+UNDERFLOWS = frozenset({"exp", "expm1", "softplus"})
+"""Ops that reach 0 by underflow alone: not at 0, but far from where anybody trains."""
+
+
 def is_singular(name: str) -> Condition:
     """The predictions reach the value by way of an op that has a pole."""
 
@@ -175,7 +179,22 @@ def sums_up(total: str, part: str) -> Condition:
 
     def holds(match: Match) -> bool:
         whole = stripped(match.values[total])
-        return whole.op == "sum" and _reads(match.values[part], {whole.args[0].number})
+        if whole.op != "sum":
+            return False
+        return any(
+            stripped(top).number == stripped(whole.args[0]).number
+            for top in _tops(match.values[part])
+        )
+
+    return holds
+
+
+def is_partition(name: str) -> Condition:
+    """A sum of a softmax, which is 1 along its axis, and never 0."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[name])
+        return whole.op in ("sum", "mean") and stripped(whole.args[0]).op == "softmax"
 
     return holds
 
