@@ -227,3 +227,14 @@ def _dtype(value: object) -> str:
 INTEGERS = frozenset("int8 int16 int32 int64 uint8 uint16 uint32 uint64 int".split())
 FLOATS = frozenset("float16 bfloat16 float32 float64 half float double floatx".split())
 BOOLEANS = frozenset({"bool", "boolean"})
+
+
+def reaches(name: str, point: float) -> Condition:
+    """The value's range ends at `point`, or holds it between two known ends."""
+
+    def holds(match: Match) -> bool:
+        found = match.facts.interval(match.values[name])
+        known = math.isfinite(found.low) and math.isfinite(found.high)
+        return found.low == point or (known and found.holds(point))
+
+    return holds

@@ -160,7 +160,9 @@ class _Matcher:
     def at_root(self, rewrite: Rewrite, root: Node) -> Iterator[_State]:
         before, after = rewrite.before, rewrite.after
         empty = _State({}, {}, (), after)
-        if isinstance(before, Apply) and before.op in ("add", "sub"):
+        if rewrite.as_written and isinstance(before, Apply):
+            yield from self._fit_op(before, root, empty)
+        elif isinstance(before, Apply) and before.op in ("add", "sub"):
             if root.op in _SUM:
                 yield from self._root_sum(before, after, root)
         elif isinstance(before, Apply) and before.op in _PRODUCT:

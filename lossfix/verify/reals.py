@@ -245,6 +245,10 @@ def _over(a: Any, b: Any) -> Any:
     return mpf("nan") if a == 0 else mpf("inf") * mp.sign(a)
 
 
+def _over_or_zero(a: Any, b: Any) -> Any:
+    return a / b if b != 0 else mpf(0)
+
+
 _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "neg": (lambda x: -x, lambda x: mpf(-1)),
     "exp": (mp.exp, mp.exp),
@@ -271,6 +275,11 @@ _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "pow": (mp.power, lambda a, b: b * mp.power(a, b - 1), lambda a, b: mp.power(a, b) * _log(a)),
     "maximum": (max, lambda a, b: mpf(a >= b), lambda a, b: mpf(a < b)),
     "minimum": (min, lambda a, b: mpf(a <= b), lambda a, b: mpf(a > b)),
+    "divide_no_nan": (
+        _over_or_zero,
+        lambda a, b: _over_or_zero(mpf(1), b),
+        lambda a, b: _over_or_zero(-a, b * b),
+    ),
 }
 _STEPS: Mapping[str, Callable[..., Any]] = {
     "greater": lambda a, b: a > b,
@@ -339,6 +348,16 @@ def _norm(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> 
     return evaluator.apply("sqrt", [total], {})
 
 
+def _variance(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    centre = evaluator.apply("mean", args, {**attrs, "keepdims": True})
+    offset = evaluator.apply("sub", [args[0], centre], {})
+    return evaluator.apply("mean", [evaluator.apply("square", [offset], {})], attrs)
+
+
+def _std(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return evaluator.apply("sqrt", [_variance(evaluator, args, attrs)], {})
+
+
 def _clip(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     lower = evaluator.apply("maximum", [args[0], args[1]], {})
     return evaluator.apply("minimum", [lower, args[2]], {})
@@ -385,6 +404,8 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "log_softmax": _log_softmax,
     "norm": _norm,
     "euclidean_norm": _norm,
+    "variance": _variance,
+    "std": _std,
     "clip": _clip,
     "column": _column,
     "column_kept": _column_kept,

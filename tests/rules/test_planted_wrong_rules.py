@@ -72,6 +72,18 @@ WRONG = {
         "structure",
     ),
     "soft counts that are not": ("LF218", ops.round(ops.clip(x, 0, 1)), ops.square(x) + 1, "value"),
+    "a guard taken out of another function": (
+        "LF109",
+        ops.log(ops.sigmoid(x) + Var("eps")),
+        ops.log_sigmoid(-x),
+        "value",
+    ),
+    "a guard taken out with half the gradient": (
+        "LF103",
+        ops.log(ops.softmax(x) + Var("eps")),
+        0.5 * ops.log_softmax(x) + ops.stop_gradient(0.5 * ops.log_softmax(x)),
+        "gradient",
+    ),
     "nothing changed": ("LF404", ops.mean(x), ops.mean(x), "value"),
 }
 RELABELLED = {

@@ -1,0 +1,318 @@
+"""Conditions of rules: what the values of a match are made of, and what they are used for."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from lossfix.graph.express import is_shape
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node
+from lossfix.rules.match import factors, operands
+from lossfix.rules.pattern import Condition, Match
+
+LARGEST_GUARD = 1e-2
+"""An epsilon above this is part of the loss, and no guard."""
+
+_EPSILON_NAME = re.compile(r"(?:^|[._])_*(?:eps|epsilon|tiny|fuzz)\w*$", re.I)
+VIEWS = frozenset(
+    "reshape squeeze expand_dims transpose flatten column column_kept gather gather_nd "
+    "boolean_mask cast stop_gradient".split()
+)
+"""Ops whose entries are entries of their first argument."""
+
+
+def stripped(node: Node) -> Node:
+    """The value without the views and casts around it."""
+    while node.op in VIEWS:
+        node = node.args[0]
+    return node
+
+
+# guards
+
+
+def small(name: str) -> Condition:
+    """A guard: a constant in (0, 0.01], or a setting that is called an epsilon."""
+    return lambda match: _is_small(match.values[name])
+
+
+def _is_small(node: Node) -> bool:
+    node = stripped(node)
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return 0.0 < node.value <= LARGEST_GUARD
+    return node.op in (FREE, INPUT, OPAQUE) and _EPSILON_NAME.search(node.name) is not None
+
+
+def near_one(name: str) -> Condition:
+    """The upper end of a clip of probabilities: 1, or 1 less a guard."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        if node.op == CONST:
+            return _is_number(node) and 1.0 - LARGEST_GUARD <= float(node.value or 0) <= 1.0
+        return node.op == "sub" and _is_one(node.args[0]) and _is_small(node.args[1])
+
+    return holds
+
+
+def just_above_one(name: str) -> Condition:
+    """The folded constant 1 + epsilon."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        return _is_number(node) and 1.0 < float(node.value or 0) <= 1.0 + LARGEST_GUARD
+
+    return holds
+
+
+def rounds_to_one(name: str) -> Condition:
+    """A constant that is not 1, and is 1 in float32."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        if not _is_number(node):
+            return False
+        value = float(node.value or 0)
+        return value != 1.0 and abs(value) < 2.0 and _float32(value) == 1.0
+
+    return holds
+
+
+def _float32(value: float) -> float:
+    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    return rounded
+
+
+def _is_number(node: Node) -> bool:
+    return (
+        node.op == CONST
+        and isinstance(node.value, (int, float))
+        and not isinstance(node.value, bool)
+    )
+
+
+def _is_one(node: Node) -> bool:
+    tail = node.name.rpartition(".")[2]
+    return (_is_number(node) and node.value == 1) or node.op == "ones_like" or tail == "ones"
+
+
+def shielded(name: str) -> Condition:
+    """The match stands in a branch of a `where` whose condition looks at the value."""
+
+    def holds(match: Match) -> bool:
+        watched = {
+            node.number
+            for node in match.values[name].walk()
+            if node.op != CONST and match.facts.varied(node)
+        } | {match.values[name].number}
+        root = {match.root.number}
+        return any(
+            node.op == "where"
+            and _reads(node.args[0], watched)
+            and any(_reads(branch, root) for branch in node.args[1:])
+            for node in match.unit.nodes
+        )
+
+    return holds
+
+
+def _reads(node: Node, numbers: set[int]) -> bool:
+    return any(inner.number in numbers for inner in node.walk())
+
+
+# what a value is made of
+
+
+def made_without(name: str, ops: frozenset[str]) -> Condition:
+    """No op of `ops` is among what the value is computed from."""
+    return lambda match: not any(node.op in ops for node in match.values[name].walk())
+
+
+UNDERFLOWS = frozenset({"exp", "expm1", "softplus"})
+"""Ops that reach 0 by underflow alone: not at 0, but far from where anybody trains."""
+
+
+def is_singular(name: str) -> Condition:
+    """The predictions reach the value by way of an op that has a pole."""
+
+    def holds(match: Match) -> bool:
+        return any(
+            node.op in SINGULAR and match.facts.varied(node) for node in match.values[name].walk()
+        )
+
+    return holds
+
+
+SINGULAR = frozenset(
+    "log log1p sqrt div pow norm euclidean_norm std exp acos asin xlogy l2_normalize".split()
+)
+
+_SUMS = frozenset("sum mean count_nonzero norm euclidean_norm std variance".split())
+
+
+def is_total(name: str) -> Condition:
+    """A sum, a count, a norm or an average of tensors, or a sum, product or root of such."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        return _is_total(node) and not any(is_shape(inner) for inner in node.walk())
+
+    return holds
+
+
+def _is_total(node: Node) -> bool:
+    node = stripped(node)
+    if node.op in _SUMS:
+        return True
+    if node.op in ("mul", "add"):
+        return any(_is_total(arg) for arg in node.args) and all(
+            _is_total(arg) or arg.op == CONST for arg in node.args
+        )
+    if node.op in ("sqrt", "square"):
+        return _is_total(node.args[0])
+    return node.op == JOIN and bool(node.args) and all(_is_total(arg) for arg in node.args)
+
+
+def sums_up(total: str, part: str) -> Condition:
+    """`total` is the sum of `part` itself: `part / total` makes its entries sum to 1."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[total])
+        if whole.op != "sum":
+            return False
+        return any(
+            stripped(top).number == stripped(whole.args[0]).number
+            for top in _tops(match.values[part])
+        )
+
+    return holds
+
+
+def is_partition(name: str) -> Condition:
+    """A sum of a softmax, which is 1 along its axis, and never 0."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[name])
+        return whole.op in ("sum", "mean") and stripped(whole.args[0]).op == "softmax"
+
+    return holds
+
+
+def is_fraction(name: str) -> Condition:
+    """An exponent that is known to lie in (0, 1): a number, or settings with numeric defaults."""
+
+    def holds(match: Match) -> bool:
+        value = _worth(match.values[name])
+        return value is not None and 0.0 < value < 1.0
+
+    return holds
+
+
+def _worth(node: Node) -> float | None:
+    """The number that the code names, or that a setting has by default."""
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return float(node.value)
+    parts = [_worth(arg) for arg in node.args]
+    known = [part for part in parts if part is not None]
+    if len(known) != 2 or len(parts) != 2:
+        return None
+    first, second = known
+    if node.op == "div":
+        return first / second if second else None
+    folds = {"add": first + second, "sub": first - second, "mul": first * second}
+    return folds.get(node.op)
+
+
+def is_cosine(name: str) -> Condition:
+    """A dot product of two normalised vectors, which rounds to 1 and beyond."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        if node.op == "sum":
+            node = stripped(node.args[0])
+        if node.op not in ("mul", "matmul", "square"):
+            return False
+        return all(_is_normalised(arg) for arg in node.args)
+
+    return holds
+
+
+def _is_normalised(node: Node) -> bool:
+    node = stripped(node)
+    if node.op == "l2_normalize":
+        return True
+    if node.op != "div":
+        return False
+    return node.args[1].op in ("norm", "euclidean_norm") and (
+        node.args[1].args[0].number == node.args[0].number
+    )
+
+
+_LINEAR = re.compile(r"conv|filter|pool|blur|smooth|mean|average|gauss|\bsum|window", re.I)
+
+
+def cancels_squares(square: str, first: str, second: str | None = None) -> Condition:
+    """`f(x * x)` less a product of `f(x)` and `f(x)`, each divided by anything: a variance."""
+
+    def holds(match: Match) -> bool:
+        whole = match.values[square]
+        if not _averages(whole) or stripped(whole.args[0]).op != "square":
+            return False
+        wanted = stripped(whole.args[0]).args[0]
+        others = [match.values[name] for name in (first, second or first)]
+        return all(any(_same_average(part, whole, wanted) for part in _tops(o)) for o in others)
+
+    return holds
+
+
+def _averages(node: Node) -> bool:
+    """A linear op with a kernel or a window."""
+    if node.op in ("sum", "mean"):
+        return True
+    return node.op == OPAQUE and bool(node.args) and _LINEAR.search(node.name) is not None
+
+
+def _tops(node: Node) -> Iterator[Node]:
+    """The factors of a product that are not divided by."""
+    return (factor.node for factor in factors(node)[1] if not factor.inverse)
+
+
+def _same_average(node: Node, whole: Node, x: Node) -> bool:
+    """`node` is what `whole` is, of `x` instead of its square."""
+    return (
+        node.op in (whole.op, *(("sum", "mean") if whole.op in ("sum", "mean") else ()))
+        and node.name == whole.name
+        and bool(node.args)
+        and stripped(node.args[0]).number == x.number
+        and [a.number for a in node.args[1:]] == [a.number for a in whole.args[1:]]
+    )
+
+
+# what a value is used for
+
+
+def is_complemented(match: Match) -> bool:
+    """The unit takes the value, or a power or product of it, away from 1."""
+    target = {match.root.number}
+    for node in match.unit.nodes:
+        if node.op == "sub" and _is_one(stripped(node.args[0])) and _leads_to(node.args[1], target):
+            return True
+        if node.op == "log1p" and any(
+            part.negative and _leads_to(part.node, target) for part in operands(node.args[0])
+        ):
+            return True
+        if node.op in ("acos", "asin") and _leads_to(node.args[0], target):
+            return True
+    return False
+
+
+_KEEPS_ONE = frozenset({"pow", "mul", "square", "sqrt", "where", "abs"}) | VIEWS
+
+
+def _leads_to(node: Node, numbers: set[int]) -> bool:
+    """Whether the value is 1 where the wanted one is, as far as its ops say."""
+    if node.number in numbers:
+        return True
+    passes = node.op in _KEEPS_ONE or node.op == JOIN
+    return passes and any(_leads_to(arg, numbers) for arg in node.args)
