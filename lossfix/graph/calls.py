@@ -43,6 +43,7 @@ _SINKS = frozenset(
 )
 _SINK_KEYWORDS = ("loss", "target", "ys", "total_loss")
 _LOSS_KEYWORDS = frozenset("loss losses loss_fn loss_function loss_func".split())
+_METRIC_KEYWORDS = frozenset("metric metrics weighted_metrics eval_metrics".split())
 _WRAPPERS = frozenset({"tensorflow.function", "tensorflow.autograph.experimental.do_not_convert"})
 _ACTIVATIONS = {"softmax": "softmax", "sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu"}
 
@@ -108,15 +109,25 @@ def _note_sinks(
 ) -> None:
     """Values that flow into a gradient, and functions that are handed over as losses."""
     for keyword in _LOSS_KEYWORDS & set(named):
-        if isinstance(named[keyword].target, Function):
-            lifter.note_sink(named[keyword])
-    function = expr.func
-    method = function.attr if isinstance(function, ast.Attribute) else dotted(function)
+        for function in _functions_in(named[keyword]):
+            lifter.note_sink(function)
+    for keyword in _METRIC_KEYWORDS & set(named):
+        for function in _functions_in(named[keyword]):
+            assert isinstance(function.target, Function)
+            lifter.module.note_metric(function.target.frame)
+    called = expr.func
+    method = called.attr if isinstance(called, ast.Attribute) else dotted(called)
     if method not in _SINKS:
         return
     sink = next((named[k] for k in _SINK_KEYWORDS if k in named), args[0] if args else None)
     if sink is not None and sink.op not in (CONST, FREE):
         lifter.note_sink(sink)
+
+
+def _functions_in(node: Node) -> list[Node]:
+    """The functions in an argument: itself, or the items of a list."""
+    parts = node.args if node.op == OPAQUE and node.name == "sequence" else (node,)
+    return [part for part in parts if isinstance(part.target, Function)]
 
 
 def _qualified(lifter: Lifting, name: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lossfix.graph.conventions import role_of
@@ -43,6 +43,7 @@ class Surroundings(Protocol):
         self, target: Constructor, args: list[Node], named: Mapping[str, Node], depth: int
     ) -> Node: ...
     def note_loss(self, frame: Frame) -> None: ...
+    def note_metric(self, frame: Frame) -> None: ...
     def note_ambiguous(self, frame: Frame, name: str) -> None: ...
 
 
@@ -226,9 +227,9 @@ def _lambda(lifter: Lifting, expr: ast.Lambda) -> Node:
     before = lifter.scope
     for argument in (*expr.args.posonlyargs, *expr.args.args, *expr.args.kwonlyargs):
         lifter.bind(argument.arg, _parameter(lifter, argument.arg, expr))
-    lift_expression(lifter, expr.body)
+    body = lift_expression(lifter, expr.body)
     lifter.scope = before
-    return lifter.numbers.callable(target, (id(expr), id(before)))
+    return replace(lifter.numbers.callable(target, (id(expr), id(before))), args=(body,))
 
 
 def _parameter(lifter: Lifting, name: str, tree: ast.Lambda) -> Node:

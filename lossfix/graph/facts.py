@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
@@ -101,26 +102,27 @@ class Facts:
             todo = list(self.unit.results)
             while todo:
                 current = todo.pop()
-                if current.number in self._useful:
+                if id(current) in self._useful:
                     continue
-                self._useful.add(current.number)
+                self._useful.add(id(current))
                 if current.op != "stop_gradient" and not is_shape(current):
                     todo.extend(current.args)
-                    if current.inner is not None:
-                        todo.append(current.inner)
-        return node.number in self._useful
+        return id(node) in self._useful
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
-        called = self.unit.kind is Kind.HELPER and bool(self.sites)
-        if called and not any(facts.in_use(call) for facts, call in self.sites):
-            return False
-        in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
-        return in_loss and self.varied(node) and self.useful(node)
+        return self.in_loss and self.varied(node) and self.useful(node)
+
+    @cached_property
+    def in_loss(self) -> bool:
+        """Whether a loss depends on what the unit gives: it is one, or one makes use of it."""
+        if self.unit.kind is Kind.HELPER and self.sites:
+            return any(f.unit is not self.unit and f.in_use(call) for f, call in self.sites)
+        return self.unit.kind in (Kind.LOSS, Kind.HELPER)
 
     def in_use(self, call: Call) -> bool:
-        """Whether the loss depends on what a call of this unit's text gives."""
-        return self.unit.kind in (Kind.LOSS, Kind.HELPER) and self.useful(call.result)
+        """Whether a loss depends on what a call of this unit's text gives."""
+        return self.useful(call.result) and self.in_loss
 
     def interval(self, node: Node) -> Interval:
         """Bounds on the value, as float32 would hold it."""

@@ -11,7 +11,6 @@ from typing import Any
 from lossfix.graph.calls import lift_call
 from lossfix.graph.express import Surroundings, binary, lift_expression
 from lossfix.graph.nodes import (
-    CALLABLE,
     JOIN,
     LOOP,
     OPAQUE,
@@ -107,7 +106,7 @@ class Lifter:
         """A value that training makes small, or the function that computes it."""
         if self._muted:
             return
-        if node.op == CALLABLE and isinstance(node.target, Function):
+        if isinstance(node.target, Function) and not node.args:
             self.module.note_loss(node.target.frame)
         else:
             self.sinks.append(node)

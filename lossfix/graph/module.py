@@ -86,7 +86,10 @@ class Module:
     def _kinds(self, found: dict[str, Unit]) -> dict[str, Kind]:
         """The kind of each unit that was found; the helpers of losses are found on the way."""
         handed = self.surroundings.handed_over
-        kinds = {name: Kind.LOSS if name in handed else unit.kind for name, unit in found.items()}
+        metrics = self.surroundings.metrics - handed
+        kinds = {name: unit.kind for name, unit in found.items()}
+        kinds.update({name: Kind.METRIC for name in metrics if name in found})
+        kinds.update({name: Kind.LOSS for name in handed if name in found})
         todo = [name for name, kind in kinds.items() if kind is Kind.LOSS]
         while todo:
             for call in found[todo.pop()].calls:
@@ -119,11 +122,8 @@ class Module:
         scope = {**self._closure(place), **self._parameters(place)}
         lifter = Lifter(self.surroundings, frame, scope)
         self._lifters[place.name] = lifter
-        before = self.surroundings.across_files
-        self.surroundings.across_files = before or self._is_loss(place.name)
         with self.surroundings.inside(place.tree):
             lifter.body(place.tree.body)
-        self.surroundings.across_files = before
         return lifter
 
     def _closure(self, place: Place) -> Mapping[str, Node]:
@@ -157,7 +157,7 @@ class Module:
             kind=kind,
             nodes=tuple(lifter.nodes),
             inputs=inputs,
-            results=tuple(lifter.results + lifter.sinks),
+            results=tuple(lifter.sinks or lifter.results),
             definitions=lifter.definitions(),
             calls=tuple(lifter.calls),
             keras=is_keras_pair(place),
@@ -166,9 +166,7 @@ class Module:
 
     def _module_unit(self) -> Unit:
         lifter = Lifter(self.surroundings, Frame(self.index, MODULE_LEVEL), {})
-        self.surroundings.across_files = True
         lifter.body(self.index.tree.body)
-        self.surroundings.across_files = False
         definitions = lifter.definitions()
         named = [
             d.value

@@ -57,8 +57,8 @@ class Surroundings:
         self.index = index
         self.numbers = numbers
         self.packages = packages
-        self.across_files = False  # whether names are followed into other files
         self.handed_over: set[str] = set()  # functions that are given to somebody as a loss
+        self.metrics: set[str] = set()  # and as a metric
         self.ambiguous: frozenset[str] = frozenset()
         self._closure = WeakMethod(closure)  # the module owns this, and not the other way round
         self._known: dict[Hashable, Node | None] = {}
@@ -102,6 +102,10 @@ class Surroundings:
     def note_loss(self, frame: Frame) -> None:
         if frame.home is self.index and frame.name in self.index.places:
             self.handed_over.add(frame.name)
+
+    def note_metric(self, frame: Frame) -> None:
+        if frame.home is self.index and frame.name in self.index.places:
+            self.metrics.add(frame.name)
 
     def note_ambiguous(self, frame: Frame, name: str) -> None:
         if frame.home is self.index:
@@ -159,7 +163,7 @@ class Surroundings:
     def imported(self, frame: Frame, qualified: str) -> Node | str | None:
         """What an import leads to: a value of the package, a framework's own name, or nothing."""
         home = frame.home
-        if not home.path or not (self.across_files or home is not self.index):
+        if not home.path or not self._follows:
             return None
         key = (id(home), qualified)
         if key not in self._imported:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
+from lossfix.graph.index import Index
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
@@ -20,6 +22,7 @@ from lossfix.rules.terms import Apply
 from lossfix.rules.words import Worth
 from lossfix.source.text import Text
 
+_Rules = Mapping[str, list[tuple[Rule, Rewrite]]]
 _SUM, _PRODUCT = "sum of operands", "product of factors"
 _GROUPS = {"add": _SUM, "sub": _SUM, "neg": _SUM, "mul": _PRODUCT, "div": _PRODUCT}
 _MIRRORED = {
@@ -58,9 +61,49 @@ def find_in(
     else:
         facts = (Facts(_as_loss(module, function)),)
     for each in facts:
-        matches = _most_specific(list(_matches(each, module.numbers, index)))
+        matches = _most_specific(list(_matches(each, each.unit.nodes, module.numbers, index)))
         found.extend(_finding(rule, hit, text) for rule, hit in matches)
+    if function is None:
+        seen = {(finding.rule.code, finding.span) for finding in found}
+        for each in facts:
+            for finding in _across_calls(each, module, index, text):
+                if (finding.rule.code, finding.span) not in seen:
+                    seen.add((finding.rule.code, finding.span))
+                    found.append(finding)
     return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+
+
+def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> Iterator[Finding]:
+    """Findings in functions of the file that only their caller's values make: no fix is local."""
+    nodes = _run_through(facts.unit, module.index)
+    hits = [
+        (rule, hit)
+        for rule, hit in _matches(facts, nodes, module.numbers, index)
+        if _frames(hit) - {_frame_of(hit)}
+    ]
+    for rule, hit in _most_specific(hits):
+        reason = f"across-functions: what {facts.unit.name or 'the module'} gives makes it so"
+        yield replace(_finding(rule, hit, text), reason=reason)
+
+
+def _frame_of(hit: Match) -> str:
+    assert hit.root.origin is not None
+    return hit.root.origin.frame.name
+
+
+def _run_through(unit: Unit, home: Index) -> tuple[Node, ...]:
+    """The values that functions of the file make of what a unit gives them, in its own calls."""
+    own = {id(node) for node in unit.nodes}
+    own |= {id(node.inner) for node in unit.nodes if node.inner is not None}
+    found: dict[int, Node] = {}
+    for call in unit.calls:
+        for node in call.result.walk():
+            origin = node.origin
+            if id(node) in own or origin is None or node.inner is not None:
+                continue
+            if origin.frame.home is home and origin.frame.name != unit.name:
+                found[id(node)] = node
+    return tuple(found.values())
 
 
 def facts_of(units: Sequence[Unit]) -> tuple[Facts, ...]:
@@ -84,7 +127,7 @@ def _as_loss(module: Module, function: str) -> Unit:
 
 
 @lru_cache(maxsize=8)
-def _by_operation(rules: tuple[Rule, ...]) -> Mapping[str, list[tuple[Rule, Rewrite]]]:
+def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
     index: defaultdict[str, list[tuple[Rule, Rewrite]]] = defaultdict(list)
     for rule in rules:
         for rewrite in rule.rewrites:
@@ -96,14 +139,12 @@ def _by_operation(rules: tuple[Rule, ...]) -> Mapping[str, list[tuple[Rule, Rewr
 
 
 def _matches(
-    facts: Facts,
-    numbers: Numbering,
-    index: Mapping[str, list[tuple[Rule, Rewrite]]],
+    facts: Facts, nodes: Sequence[Node], numbers: Numbering, index: _Rules
 ) -> Iterator[tuple[Rule, Match]]:
     unit = facts.unit
     if unit.kind is Kind.METRIC:
         return
-    for node in unit.nodes:
+    for node in nodes:
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
                 if not in_scope(rule.scope, node, facts):
@@ -127,13 +168,17 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
 
 def _within_helper(hit: Match) -> bool:
     """Whether all that matched stands in a function that is called here: its own finding."""
-    if hit.root.inner is None:
-        return False
-    name = hit.unit.name
-    return not any(
-        node is not hit.root and node.origin is not None and node.origin.frame.name == name
+    return hit.root.inner is not None and not _frames(hit) & {hit.unit.name}
+
+
+def _frames(hit: Match) -> set[str]:
+    """The scopes whose text the match uses up, the root and the operands aside."""
+    operands = {value.number for value in hit.values.values()}
+    return {
+        node.origin.frame.name
         for node in hit.interior
-    )
+        if node is not hit.root and node.origin is not None and node.number not in operands
+    }
 
 
 def _holds(rule: Rule, hit: Match) -> bool:
