@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import struct
 from collections.abc import Iterator
 
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
 
@@ -98,23 +99,47 @@ def _is_one(node: Node) -> bool:
 
 
 def shielded(name: str) -> Condition:
-    """The match is chosen by a `where` whose condition looks at the value, or is thrown away."""
+    """The author looks at the value before using it: by `where`, by `if`, or by an assertion."""
 
     def holds(match: Match) -> bool:
-        watched = {
+        watched = {match.values[name].number} | {
             node.number
             for node in match.values[name].walk()
-            if node.op != CONST and match.facts.varied(node)
-        } | {match.values[name].number}
+            if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
+        }
         root = {match.root.number}
+        tests = _tests(match.unit)
         return any(
-            any(_reads(branch, root) for branch in node.args)
-            and (node.op == "multiply_no_nan" or _reads(node.args[0], watched))
+            _chooses(node, root, watched) or (_is_test(node, tests) and _reads(node, watched))
             for node in match.unit.nodes
-            if node.op in ("where", "multiply_no_nan")
         )
 
     return holds
+
+
+def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
+    """A `where` on the watched values around the root, or a product that drops its NaN."""
+    if node.op == "multiply_no_nan":
+        return _reads(node, root)
+    if node.op != "where" or not _reads(node.args[0], watched):
+        return False
+    return any(_reads(branch, root) for branch in node.args[1:])
+
+
+def _is_test(node: Node, tests: set[int]) -> bool:
+    if node.op == OPAQUE and "assert" in node.name:
+        return True
+    return node.origin is not None and id(node.origin.code) in tests
+
+
+def _tests(unit: Unit) -> set[int]:
+    """The expressions that decide which way the code goes."""
+    return {
+        id(part)
+        for branch in ast.walk(unit.tree)
+        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
+        for part in ast.walk(branch.test)
+    }
 
 
 def _reads(node: Node, numbers: set[int]) -> bool:
@@ -166,17 +191,13 @@ _SUMS = frozenset("sum mean count_nonzero norm euclidean_norm std variance".spli
 def is_total(name: str) -> Condition:
     """A sum, a count, a norm or an average of tensors, or a sum, product or root of such."""
 
-    def holds(match: Match) -> bool:
-        node = match.values[name]
-        return _is_total(node) and not any(is_shape(inner) for inner in node.walk())
-
-    return holds
+    return lambda match: _is_total(match.values[name])
 
 
 def _is_total(node: Node) -> bool:
     node = stripped(node)
     if node.op in _SUMS:
-        return True
+        return not is_shape(stripped(node.args[0]))
     if node.op in ("mul", "add"):
         return any(_is_total(arg) for arg in node.args) and all(
             _is_total(arg) or arg.op == CONST for arg in node.args

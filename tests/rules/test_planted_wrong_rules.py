@@ -76,7 +76,7 @@ WRONG = {
         "LF105",
         ops.log(ops.column(ops.softmax(x), index=0)),
         ops.column(ops.log_softmax(x), index=1),
-        "value",
+        "gradient",
     ),
     "0 by convention where the original is not": (
         "LF160",
