@@ -25,7 +25,7 @@ from lossfix.rules.findings import Finding
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
 from lossfix.source.text import Text
 
-_POSITIONAL = frozenset({"cast"})  # attributes that everybody writes without a keyword
+_POSITIONAL = frozenset({"cast", "reshape"})  # attributes that go without a keyword
 _OPERAND_NAME = "value"
 
 
@@ -198,10 +198,10 @@ class _Builder:
             return snippet.negative(args[0], _negated(args[0]))
         if op in snippet.INFIX:
             return _simplified(op, args[0], args[1])
-        if op == "column_kept":
+        if op in ("column", "column_kept"):
             index = attrs["index"]
             assert isinstance(index, int)
-            return snippet.column_kept(args[0], index)
+            return snippet.column(args[0], index, kept=op == "column_kept")
         row = OPS[op]
         named = [
             (attr, self._written(attrs[attr]))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import struct
 from collections.abc import Iterator
 
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
 
@@ -17,7 +18,7 @@ LARGEST_GUARD = 1e-2
 _EPSILON_NAME = re.compile(r"(?:^|[._])_*(?:eps|epsilon|tiny|fuzz)\w*$", re.I)
 VIEWS = frozenset(
     "reshape squeeze expand_dims transpose flatten column column_kept gather gather_nd "
-    "boolean_mask cast stop_gradient".split()
+    "boolean_mask take take_along_axis cast stop_gradient".split()
 )
 """Ops whose entries are entries of their first argument."""
 
@@ -98,23 +99,47 @@ def _is_one(node: Node) -> bool:
 
 
 def shielded(name: str) -> Condition:
-    """The match stands in a branch of a `where` whose condition looks at the value."""
+    """The author looks at the value before using it: by `where`, by `if`, or by an assertion."""
 
     def holds(match: Match) -> bool:
-        watched = {
+        watched = {match.values[name].number} | {
             node.number
             for node in match.values[name].walk()
-            if node.op != CONST and match.facts.varied(node)
-        } | {match.values[name].number}
+            if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
+        }
         root = {match.root.number}
+        tests = _tests(match.unit)
         return any(
-            node.op == "where"
-            and _reads(node.args[0], watched)
-            and any(_reads(branch, root) for branch in node.args[1:])
+            _chooses(node, root, watched) or (_is_test(node, tests) and _reads(node, watched))
             for node in match.unit.nodes
         )
 
     return holds
+
+
+def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
+    """A `where` on the watched values around the root, or a product that drops its NaN."""
+    if node.op == "multiply_no_nan":
+        return _reads(node, root)
+    if node.op != "where" or not _reads(node.args[0], watched):
+        return False
+    return any(_reads(branch, root) for branch in node.args[1:])
+
+
+def _is_test(node: Node, tests: set[int]) -> bool:
+    if node.op == OPAQUE and "assert" in node.name:
+        return True
+    return node.origin is not None and id(node.origin.code) in tests
+
+
+def _tests(unit: Unit) -> set[int]:
+    """The expressions that decide which way the code goes."""
+    return {
+        id(part)
+        for branch in ast.walk(unit.tree)
+        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
+        for part in ast.walk(branch.test)
+    }
 
 
 def _reads(node: Node, numbers: set[int]) -> bool:
@@ -124,13 +149,25 @@ def _reads(node: Node, numbers: set[int]) -> bool:
 # what a value is made of
 
 
-def made_without(name: str, ops: frozenset[str]) -> Condition:
-    """No op of `ops` is among what the value is computed from."""
-    return lambda match: not any(node.op in ops for node in match.values[name].walk())
+def zero_is_real(name: str) -> Condition:
+    """The value is 0 at some prediction, and not only where an exponential has underflowed."""
+    return lambda match: _zero_is_real(match.values[name], match)
 
 
-UNDERFLOWS = frozenset({"exp", "expm1", "softplus"})
-"""Ops that reach 0 by underflow alone: not at 0, but far from where anybody trains."""
+def _zero_is_real(node: Node, match: Match) -> bool:
+    if node.op in ("exp", "expm1", "softplus"):
+        return False
+    if node.op in ("div", "divide_no_nan"):
+        return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(node.args[0], match)
+    if node.op == "pow":
+        return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(node.args[0], match)
+    if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
+        return all(_zero_is_real(arg, match) for arg in node.args)
+    if node.op in ("mul", JOIN):
+        return any(
+            match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
+        )
+    return True
 
 
 def is_singular(name: str) -> Condition:
@@ -154,17 +191,13 @@ _SUMS = frozenset("sum mean count_nonzero norm euclidean_norm std variance".spli
 def is_total(name: str) -> Condition:
     """A sum, a count, a norm or an average of tensors, or a sum, product or root of such."""
 
-    def holds(match: Match) -> bool:
-        node = match.values[name]
-        return _is_total(node) and not any(is_shape(inner) for inner in node.walk())
-
-    return holds
+    return lambda match: _is_total(match.values[name])
 
 
 def _is_total(node: Node) -> bool:
     node = stripped(node)
     if node.op in _SUMS:
-        return True
+        return not is_shape(stripped(node.args[0]))
     if node.op in ("mul", "add"):
         return any(_is_total(arg) for arg in node.args) and all(
             _is_total(arg) or arg.op == CONST for arg in node.args
@@ -259,6 +292,8 @@ def cancels_squares(square: str, first: str, second: str | None = None) -> Condi
         whole = match.values[square]
         if not _averages(whole) or stripped(whole.args[0]).op != "square":
             return False
+        if whole.op == "sum" and not _divides(match.root.args[1]):
+            return False
         wanted = stripped(whole.args[0]).args[0]
         others = [match.values[name] for name in (first, second or first)]
         return all(any(_same_average(part, whole, wanted) for part in _tops(o)) for o in others)
@@ -273,6 +308,10 @@ def _averages(node: Node) -> bool:
     return node.op == OPAQUE and bool(node.args) and _LINEAR.search(node.name) is not None
 
 
+def _divides(node: Node) -> bool:
+    return any(factor.inverse or factor.node.op == "mean" for factor in factors(node)[1])
+
+
 def _tops(node: Node) -> Iterator[Node]:
     """The factors of a product that are not divided by."""
     return (factor.node for factor in factors(node)[1] if not factor.inverse)
@@ -283,10 +322,16 @@ def _same_average(node: Node, whole: Node, x: Node) -> bool:
     return (
         node.op in (whole.op, *(("sum", "mean") if whole.op in ("sum", "mean") else ()))
         and node.name == whole.name
+        and node.attrs == whole.attrs
         and bool(node.args)
         and stripped(node.args[0]).number == x.number
         and [a.number for a in node.args[1:]] == [a.number for a in whole.args[1:]]
     )
+
+
+def is_positive(name: str) -> Condition:
+    """The value's range stays above 0."""
+    return lambda match: match.facts.interval(match.values[name]).low > 0.0
 
 
 # what a value is used for

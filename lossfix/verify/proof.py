@@ -45,6 +45,9 @@ _AXES: Mapping[str, tuple[Any, ...]] = {
     "integer": ("int32",),
     "index": (0, 1),
     "ord": ("euclidean",),
+    "shape": ((3, 2), (-1,)),
+    "place": (0, -1),
+    "last": (-1,),
 }
 
 

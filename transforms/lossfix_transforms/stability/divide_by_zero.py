@@ -7,12 +7,11 @@ from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import (
-    UNDERFLOWS,
     is_partition,
     is_total,
-    made_without,
     shielded,
     sums_up,
+    zero_is_real,
 )
 from lossfix.rules.terms import Var, ops
 
@@ -43,7 +42,7 @@ RULE = Rule(
         nonnegative("b"),
         reaches("b", 0.0),
         is_total("b"),
-        made_without("b", UNDERFLOWS),
+        zero_is_real("b"),
         negated(any_of(is_partition("b"), shielded("b"))),
     ),
     message="this divides by a total that can be 0: the loss is then NaN or infinite",

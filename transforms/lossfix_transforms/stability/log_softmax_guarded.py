@@ -40,7 +40,7 @@ RULE = Rule(
     breaks_at=(
         Limit("a logit gap of 23 with eps = 1e-10"),
         Limit("a logit gap of 16 with eps = 1e-7"),
-        Limit("a logit gap of 16: an epsilon below 6e-8 is 0", "float16"),
+        Limit("a logit gap of 17: an epsilon below 3e-8 is 0, and the value -inf", "float16"),
     ),
     before="tf.math.log(tf.nn.softmax(logits) + 1e-10)",
     after="tf.nn.log_softmax(logits)",

@@ -6,7 +6,7 @@ from lossfix.rules.conditions import all_of, negated, nonnegative, reaches, vari
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.structure import UNDERFLOWS, made_without, shielded
+from lossfix.rules.structure import shielded, zero_is_real
 from lossfix.rules.terms import Var, ops
 
 x = Var("x")
@@ -23,7 +23,7 @@ RULE = Rule(
         varied("x"),
         nonnegative("x"),
         reaches("x", 0.0),
-        made_without("x", UNDERFLOWS),
+        zero_is_real("x"),
         negated(shielded("x")),
     ),
     message="the gradient of this root is infinite or NaN where its argument is 0, as it can be",

@@ -38,7 +38,7 @@ RULE = Rule(
     ),
     breaks_at=(
         Limit("x constant"),
-        Limit("values that differ by less than 1 in 2048: the variance rounds to 0", "float16"),
+        Limit("a spread below 2.4e-4, whose square is 0 there", "float16"),
     ),
     before="tf.math.reduce_std(x, axis=-1)",
     after="tf.where(variance > 0, tf.sqrt(tf.where(variance > 0, variance, 1.0)), 0.0)",
