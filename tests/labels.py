@@ -2,7 +2,8 @@
 
 `# finds LF101` at the end of a line expects one finding of that code on it; `LF101|LF102` expects
 one of either code, `LF106, LF107` two findings, and `LF137?` allows one and does not expect it.
-A line without a label expects none.
+`LF106@name` on several lines expects one finding on any of them: a defect that a helper and its
+caller share. A line without a label expects none.
 """
 
 import re
@@ -12,32 +13,36 @@ from lossfix.check import check_file
 from lossfix.report.rows import State
 from lossfix.rules.registry import all_rules
 
-_CODES = r"LF\d{3}(?:\|LF\d{3})*\??"
-_LABEL = re.compile(rf"# finds ({_CODES}(?:, {_CODES})*)$")
+_ONE = r"LF\d{3}(?:\|LF\d{3})*(?:\?|@\w+)?"
+_LABEL = re.compile(rf"# finds ({_ONE}(?:, {_ONE})*)$")
 
 
 @dataclass(frozen=True)
 class Label:
-    """One finding that a line expects, or allows: any one of `codes`."""
+    """One finding that is expected, or allowed: of any of `codes`, on any of `lines`."""
 
-    line: int
+    lines: tuple[int, ...]
     codes: frozenset[str]
     expected: bool
 
     def takes(self, finding):
-        return finding.code in self.codes and finding.line <= self.line <= finding.end_line
+        on_line = any(finding.line <= line <= finding.end_line for line in self.lines)
+        return finding.code in self.codes and on_line
 
 
 def labels_of(text):
     """Every label of a file, those that must be served before those that may be."""
-    found = []
+    shared = {}
     for number, line in enumerate(text.splitlines(), 1):
         label = _LABEL.search(line)
         assert label or "# finds" not in line, f"line {number}: not a label: {line}"
-        for one in label[1].split(", ") if label else ():
+        for index, one in enumerate(label[1].split(", ") if label else ()):
+            name = one.partition("@")[2] or (number, index)
             codes = frozenset(re.findall(r"LF\d{3}", one))
-            found.append(Label(number, codes, not one.endswith("?")))
-    return sorted(found, key=lambda label: not label.expected)
+            before = shared.get(name, Label((), codes, not one.endswith("?")))
+            assert before.codes == codes, f"line {number}: {name} has other codes elsewhere"
+            shared[name] = Label((*before.lines, number), codes, before.expected)
+    return sorted(shared.values(), key=lambda label: not label.expected)
 
 
 def paired(labels, findings):
@@ -79,6 +84,6 @@ def differences(path):
         return f"{what} {codes} at {path.name}:{line}: {lines[line - 1].strip()}"
 
     return [
-        *(shown("missing", "|".join(sorted(label.codes)), label.line) for label in missing),
+        *(shown("missing", "|".join(sorted(label.codes)), label.lines[0]) for label in missing),
         *(shown("unexpected", finding.code, finding.line) for finding in extra),
     ]
