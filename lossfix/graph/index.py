@@ -48,6 +48,7 @@ class Index:
     classes: Mapping[str, ClassInfo]
     globals: Mapping[str, ast.expr]  # top-level names that are assigned once, with their value
     module_level: tuple[ast.stmt, ...] = field(default=())  # top-level statements but definitions
+    text: str = ""  # of a file of the package that is not itself the checked one
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class Index:
         )
 
 
-def index_of(tree: ast.Module, path: str = "") -> Index:
+def index_of(tree: ast.Module, path: str = "", text: str = "") -> Index:
     """The index of a parsed file."""
     walk = _Walk()
     walk.body(tree.body, "", None, None)
@@ -69,7 +70,9 @@ def index_of(tree: ast.Module, path: str = "") -> Index:
     once = {n: v for n, v in _assigned_once(tree.body).items() if n not in walk.rebound}
     imports = {name: tuple(found) for name, found in walk.imports.items()}
     imports.update(_aliases(once, imports))
-    return Index(tree, path, imports, tuple(walk.stars), walk.places, walk.classes, once, rest)
+    return Index(
+        tree, path, imports, tuple(walk.stars), walk.places, walk.classes, once, rest, text
+    )
 
 
 class _Walk:

@@ -48,7 +48,7 @@ class Packages:
         known = self._files.get(path)
         if known is not None and self._texts.get(path) == hash(text):
             return known
-        found = index_of(ast.parse(text), path)
+        found = index_of(ast.parse(text), path, text)
         if path:
             self._keep(path, found, text)
         return found
@@ -128,13 +128,12 @@ class Packages:
     def _file(self, path: str) -> Index | None:
         """The index of a file; None where there is none, or nothing worth following in it."""
         if path not in self._files:
-            text = _read(path)
+            text = _read(path) or ""
             try:
-                self._keep(
-                    path, None if text is None else index_of(ast.parse(text), path), text or ""
-                )
+                found = index_of(ast.parse(text), path, text) if text else None
             except (SyntaxError, ValueError, RecursionError, MemoryError):
-                self._keep(path, None, "")
+                found = None
+            self._keep(path, found, text)
         known = self._files[path]
         if known is not None:
             self.reads.add(path)

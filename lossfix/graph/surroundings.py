@@ -7,6 +7,7 @@ same function is remembered. What is too deep, too long or calls itself is not f
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from weakref import WeakMethod
@@ -374,7 +375,7 @@ class Surroundings:
         if not self._follows or depth >= _DEEPEST or id(tree) in self._running or lines > _LONGEST:
             return None
         abroad = function.frame.home is not self.index and not _is_init(function)
-        if abroad and not _given_a_value([*args, *named.values()]):
+        if abroad and not (_given_a_value([*args, *named.values()]) and _computes(function)):
             return None
         given = self._bound(function, args, named)
         if given is None:
@@ -462,6 +463,29 @@ def _imports_framework(index: Index) -> bool:
     return any(
         name in BACKENDS or any(map(is_framework, names)) for name, names in index.imports.items()
     ) or any(map(is_framework, index.stars))
+
+
+def _computes(function: Function) -> bool:
+    """Whether a function of another file may say something of a value: it is short, or names an op
+    that bounds or bends one."""
+    tree, text = function.tree, function.frame.home.text
+    last = tree.end_lineno or tree.lineno
+    if last - tree.lineno < _SHORT:
+        return True
+    known = _WORTH.get(id(tree))
+    if known is None or known[0] is not tree:
+        lines = text.split("\n")[tree.lineno - 1 : last]
+        known = (tree, _SAYS_SOMETHING.search("\n".join(lines)) is not None)
+        _WORTH[id(tree)] = known
+    return known[1]
+
+
+_SHORT = 6  # lines: a function that hands on
+_SAYS_SOMETHING = re.compile(
+    r"\b(?:log1?p?|expm?1?|sqrt|r?sqrt|l2_normalize|norm|softmax|sigmoid|softplus|tanh|square|"
+    r"clip(?:_by_value)?|maximum|relu6?|abs|stop_gradient|one_hot|divide_no_nan|erf|acos)\("
+)
+_WORTH: dict[int, tuple[ast.AST, bool]] = {}
 
 
 def _given_a_value(nodes: Sequence[Node]) -> bool:

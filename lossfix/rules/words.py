@@ -23,10 +23,13 @@ from lossfix.rules.terms import Apply, Const, subterms
 from lossfix.source.text import Text
 
 _BY_OPERATOR = frozenset(
-    "add sub mul div neg pow square sqrt floordiv mod greater greater_equal less less_equal equal "
+    "add sub mul div neg pow square floordiv mod greater greater_equal less less_equal equal "
     "not_equal logical_and logical_or logical_not column column_kept matmul cast".split()
 )
 _METHODS = {"to_numpy": ("numpy",), "to_float": ("float", "int", "item", "tolist")}
+_HALVES = (".5", "/2", "/ 2")
+"""What stands in a text that writes a root as a power; plain texts, and no words."""
+
 _LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
 _SINK_CALLS = tuple(
     f"{name}(" for name in "minimize gradient gradients add_loss get_updates EstimatorSpec".split()
@@ -147,6 +150,8 @@ def _spellings(op: str) -> Iterator[str]:
         yield from (name.rpartition(".")[2] for name in names)
     yield from _METHODS.get(op, ())
     yield from _LAYERS.get(op, ())
+    if op == "sqrt":
+        yield from ("rsqrt", *_HALVES)
 
 
 def _implied(need: Need, needs: set[Need]) -> bool:
@@ -191,6 +196,8 @@ def _spelled(part: str, word: str) -> bool:
 
     An activation may be named instead, in a text or as a layer.
     """
+    if word in _HALVES:
+        return word in part
     end = _END if word.lower() in _LAYERS else _CALLED
     return any(
         end.match(part, place + len(word)) and not _continues(part, place)

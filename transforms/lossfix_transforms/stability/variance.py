@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import cancels_squares
 from lossfix.rules.terms import AttrVar, Var, ops
 
@@ -27,6 +27,7 @@ RULE = Rule(
         Rewrite(a - ops.square(b) / c, None, cancels_squares("a", "b"), as_written=True),
     ),
     contract=Exact(),
+    scope=Scope.LOSS,
     message="this variance loses its digits where the mean is large, and can come out negative",
     why=(
         "Both terms are about mean(x) ** 2 and their difference may be far below its last digit: "
