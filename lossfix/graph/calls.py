@@ -245,9 +245,19 @@ def _partial(
 ) -> Node | None:
     target = args[0].target
     if not isinstance(target, Function):
-        return None
+        return _partial_op(lifter, expr) if args[0].op == FREE else None
     filled = replace(target, given=(*target.given, *args[1:]), named={**target.named, **named})
     return lifter.numbers.callable(filled, (id(expr), id(lifter.scope)))
+
+
+def _partial_op(lifter: Lifting, expr: ast.Call) -> Node:
+    """`partial(tf.nn.softmax, axis=-1)`, as the function of one argument that it is."""
+    argument = ast.copy_location(ast.Name("value", ast.Load()), expr)
+    body = ast.Call(expr.args[0], [*expr.args[1:], argument], expr.keywords)
+    only = ast.arguments([], [ast.arg("value")], None, [], [], None, [])
+    tree = ast.copy_location(ast.Lambda(only, ast.copy_location(body, expr)), expr)
+    target = Function(tree, lifter.frame, lifter.scope)
+    return lifter.numbers.callable(target, (id(expr), id(lifter.scope)))
 
 
 def _run(
@@ -261,6 +271,11 @@ def _run(
         for name, node in ran.attributes.items():
             lifter.bind(name, node)
     result = _written_here(ran.result, lifter.origin(expr))
+    if function.receiver is not None and lifter.frame.owner is not None:
+        name = getattr(function.tree, "name", "")
+        other = lifter.module.overridden(lifter.frame, name)
+        if other and result.inner is not None:
+            result = replace(result, unsure=f"{other} has a {name} of its own")
     if function.frame.home is lifter.frame.home:
         callee = function.frame.name
         lifter.note_call(Call(lifter.frame.name, callee, ran.arguments, result))
@@ -330,6 +345,14 @@ def _activated(lifter: Lifting, expr: ast.Call, activation: str, args: list[Node
 
 def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> Node | None:
     """A call of an op of the vocabulary; None for all else."""
+    if ".activations." in qualified and is_framework(qualified):
+        op = _ACTIVATIONS.get(qualified.rpartition(".")[2])
+        if op is None or len(expr.args) != 1 or expr.keywords:
+            return None
+        value = lift_expression(lifter, expr.args[0])
+        return lifter.numbers.apply(
+            op, (value,), origin=lifter.origin(expr), api="keras.activations"
+        )
     if qualified.endswith(_EPSILON_CALLS) and is_framework(qualified) and not expr.args:
         return lifter.numbers.constant(_EPSILON, lifter.origin(expr))
     if qualified in ("builtins.float", "builtins.int") and len(expr.args) == 1:

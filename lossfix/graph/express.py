@@ -34,6 +34,11 @@ class Surroundings(Protocol):
     def imported(self, frame: Frame, qualified: str) -> Node | str | None: ...
     def starred(self, frame: Frame, name: str) -> str | None: ...
     def attribute(self, frame: Frame, name: str) -> Node | None: ...
+    def computed(
+        self, frame: Frame, name: str, receiver: Mapping[str, Node], depth: int
+    ) -> Node | None: ...
+    def overridden(self, frame: Frame, name: str) -> str: ...
+    def siblings(self, frame: Frame, name: str) -> Mapping[str, Node]: ...
     def method(self, owner: ClassInfo, home: Index, name: str) -> Node | None: ...
     def parent_method(self, frame: Frame, name: str) -> Node | None: ...
     def run(
@@ -164,9 +169,15 @@ def _dotted_value(lifter: Lifting, expr: ast.Attribute, text: str) -> Node | Non
         return lifter.numbers.free(qualified, lifter.origin(expr))
     if root == "self":
         lifter.note_names(expr)
-        attribute = lifter.module.attribute(lifter.frame, text)
+        receiver = {n: node for n, node in lifter.scope.items() if n.startswith("self.")}
+        attribute = lifter.module.computed(lifter.frame, text, receiver, lifter.depth)
+        attribute = attribute or lifter.module.attribute(lifter.frame, text)
         if attribute is not None:
-            lifter.bind(text, attribute)
+            lifter.scope = {
+                **lifter.module.siblings(lifter.frame, text),
+                **lifter.scope,
+                text: attribute,
+            }
         return attribute or lifter.numbers.free(text, lifter.origin(expr))
     if owner is None or owner.op == FREE:
         lifter.note_names(expr)
@@ -242,6 +253,15 @@ def _sequence(lifter: Lifting, expr: ast.Tuple | ast.List) -> Node:
     return lifter.numbers.opaque("sequence", nodes, "sequence", lifter.origin(expr))
 
 
+def _mapping(lifter: Lifting, expr: ast.Dict) -> Node:
+    """A dictionary; its items can be told apart where every key is a text."""
+    keys = [k.value if isinstance(k, ast.Constant) else None for k in expr.keys]
+    nodes = tuple(lift_expression(lifter, value) for value in expr.values)
+    node = lifter.numbers.opaque("mapping", nodes, None, lifter.origin(expr))
+    texts = tuple(key for key in keys if isinstance(key, str))
+    return replace(node, attrs={"keys": texts if len(texts) == len(keys) else None})
+
+
 def _named(lifter: Lifting, expr: ast.NamedExpr) -> Node:
     node = lift_expression(lifter, expr.value)
     lifter.define(expr.target.id, node, simple=False)
@@ -278,6 +298,10 @@ def _subscript(lifter: Lifting, expr: ast.Subscript) -> Node:
     if column is not None:
         op, index = column
         return lifter.numbers.apply(op, (value,), {"index": index}, origin)
+    if value.name == "mapping" and len(parts) == 1 and isinstance(parts[0], ast.Constant):
+        keys = value.attrs["keys"]
+        if isinstance(keys, tuple) and parts[0].value in keys:
+            return value.args[keys.index(parts[0].value)]
     if value.op == OPAQUE and value.name == "sequence" and len(parts) == 1:
         position = indices[0].value if indices else None
         if isinstance(position, int) and -len(value.args) <= position < len(value.args):
@@ -345,6 +369,7 @@ _HANDLERS: Mapping[type[ast.expr], Callable[[Lifting, Any], Node]] = {
     ast.IfExp: _if_expression,
     ast.Tuple: _sequence,
     ast.List: _sequence,
+    ast.Dict: _mapping,
     ast.NamedExpr: _named,
     ast.ListComp: _comprehension,
     ast.SetComp: _comprehension,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
@@ -39,6 +38,7 @@ class Facts:
         self._intervals: dict[int, Interval] = {}
         self._useful: set[int] | None = None
         self._likely: set[int] | None = None
+        self._in_loss: bool | None = None
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -113,12 +113,15 @@ class Facts:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
         return self.in_loss and self.varied(node) and self.useful(node)
 
-    @cached_property
+    @property
     def in_loss(self) -> bool:
         """Whether a loss depends on what the unit gives: it is one, or one makes use of it."""
-        if self.unit.kind is Kind.HELPER and self.sites:
-            return any(f.unit is not self.unit and f.in_use(call) for f, call in self.sites)
-        return self.unit.kind in (Kind.LOSS, Kind.HELPER)
+        if self._in_loss is None:
+            self._in_loss = False  # functions that call each other, met again below
+            self._in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
+            if self.unit.kind is Kind.HELPER and self.sites:
+                self._in_loss = any(facts.in_use(call) for facts, call in self.sites)
+        return self._in_loss
 
     def in_use(self, call: Call) -> bool:
         """Whether a loss depends on what a call of this unit's text gives."""

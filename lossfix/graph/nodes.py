@@ -116,6 +116,7 @@ class Node:
     role: Role | None = None  # of an INPUT
     target: Target | None = None  # of a CALLABLE
     inner: Node | None = None
+    unsure: str = ""  # why a fix may not rest on what this value seems to be
 
     def walk(self) -> Iterator[Node]:
         """This node and all that it is computed from, each once, nearest first."""

@@ -67,6 +67,7 @@ class Surroundings:
         self._constants: dict[int, Mapping[str, Node]] = {}
         self._attributes: dict[int, dict[str, Node]] = {}
         self._ran: dict[Hashable, tuple[Ran | None, object]] = {}
+        self._siblings: dict[Hashable, Mapping[str, Node]] = {}
         self._setters: dict[int, frozenset[str]] = {}
         self._running: list[int] = []
         self._lines = _MOST_LINES
@@ -270,6 +271,27 @@ class Surroundings:
                 return self.numbers.callable(target, (id(tree), id(owner)))
         return None
 
+    def computed(
+        self, frame: Frame, name: str, receiver: Mapping[str, Node], depth: int
+    ) -> Node | None:
+        """`self.x` where `x` is a property: what it gives for an object with these attributes."""
+        if frame.owner is None:
+            return None
+        for home, info in self._bases(frame.owner, frame.home):
+            tree = info.methods.get(name[5:])
+            if tree is None:
+                continue
+            names = [dotted(decorator) or "" for decorator in tree.decorator_list]
+            if [each.rpartition(".")[2] for each in names] not in (
+                ["property"],
+                ["cached_property"],
+            ):
+                return None
+            inner = Frame(home, f"{info.name}.{tree.name}", frame.owner)
+            ran = self.run(Function(tree, inner, self.constants(home), receiver), [], {}, depth)
+            return ran.result if ran is not None else None
+        return None
+
     def attribute(self, frame: Frame, name: str) -> Node | None:
         """`self.x` where no statement of the scope has set it: by the class or another method."""
         if frame.owner is None:
@@ -306,6 +328,9 @@ class Surroundings:
         if ran is not None:
             for name, node in ran.attributes.items():
                 found[name] = _as_setting(name, node, frame.owner, self.numbers)
+        setters = [self._set_by(tree) for tree in frame.owner.methods.values()]
+        once = {n: v for n, v in found.items() if sum(n[5:] in names for names in setters) == 1}
+        self._siblings.update({(id(frame.owner), each): once for each in once})
         return found
 
     def _settings(self, function: Function, owner: ClassInfo) -> dict[str, Node]:
@@ -337,7 +362,29 @@ class Surroundings:
         place = self.index.places.get(f"{owner.name}.{setters[0].name}")
         if place is None or place.tree is not setters[0]:
             return None
-        return self._closure_of_method(place).get(name)
+        scope = self._closure_of_method(place)
+        only_here = self._set_by(place.tree).difference(
+            *(self._set_by(tree) for tree in owner.methods.values() if tree is not place.tree)
+        )
+        together = {f"self.{n}": scope[f"self.{n}"] for n in only_here if f"self.{n}" in scope}
+        self._siblings.update({(id(owner), each): together for each in together})
+        return scope.get(name)
+
+    def siblings(self, frame: Frame, name: str) -> Mapping[str, Node]:
+        """What the one method that sets `self.x` sets beside it, and no other method does."""
+        return self._siblings.get((id(frame.owner), name), {})
+
+    def overridden(self, frame: Frame, name: str) -> str:
+        """A class of the file that derives from `self`'s and has this method of its own, or ""."""
+        owner, home = frame.owner, frame.home
+        heirs = (
+            info.name
+            for info in home.classes.values()
+            if info is not owner
+            and name in info.methods
+            and any(base is owner for _, base in self._bases(info, home))
+        )
+        return next(heirs, "")
 
     def _set_by(self, tree: FunctionTree) -> frozenset[str]:
         found = self._setters.get(id(tree))

@@ -54,23 +54,35 @@ def find_in(
     With `worth`, only those units and what losses among them call are looked at.
     """
     index = _by_operation(tuple(rules))
-    found: list[Finding] = []
     if function is None:
         worth = worth or Worth(module.names, ())
         facts = facts_of(module.survey(worth.losses, worth.others))
     else:
         facts = (Facts(_as_loss(module, function)),)
+    best: dict[int, tuple[tuple[int, int, int], Finding]] = {}
+    completed: set[int] = set()  # what helpers wrote and the text of a call completes
+    for finding in _all_findings(facts, module, index, text):
+        origin = finding.match.root.origin
+        assert origin is not None
+        rank = _rank(finding.rule, finding.match)
+        if id(origin.code) not in best or best[id(origin.code)][0] < rank:
+            best[id(origin.code)] = (rank, finding)
+        inner = finding.match.root.inner
+        if inner is not None and inner.origin is not None:
+            completed.add(id(inner.origin.code))
+    found = [finding for code, (_, finding) in best.items() if code not in completed]
+    return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+
+
+def _all_findings(
+    facts: Sequence[Facts], module: Module, index: _Rules, text: Text
+) -> Iterator[Finding]:
     for each in facts:
         matches = _most_specific(list(_matches(each, each.unit.nodes, module.numbers, index)))
-        found.extend(_finding(rule, hit, text) for rule, hit in matches)
-    if function is None:
-        seen = {(finding.rule.code, finding.span) for finding in found}
+        yield from (_finding(rule, hit, text) for rule, hit in matches)
+    if len(facts) > 1:
         for each in facts:
-            for finding in _across_calls(each, module, index, text):
-                if (finding.rule.code, finding.span) not in seen:
-                    seen.add((finding.rule.code, finding.span))
-                    found.append(finding)
-    return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+            yield from _across_calls(each, module, index, text)
 
 
 def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> Iterator[Finding]:
@@ -209,4 +221,7 @@ def _rank(rule: Rule, hit: Match) -> tuple[int, int, int]:
 def _finding(rule: Rule, hit: Match, text: Text) -> Finding:
     assert hit.root.origin is not None
     reason = "" if hit.after is not None else "diagnosis"
+    unsure = next((node.unsure for node in hit.interior if node.unsure), "")
+    if unsure and not reason:
+        reason = f"ambiguous-name: {unsure}"
     return Finding(rule, hit, text.span(hit.root.origin.code), rule.message, reason)
