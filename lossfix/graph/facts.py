@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from lossfix.graph.conventions import speaks_of_small
 from lossfix.graph.express import is_shape
+from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNKNOWN, Interval
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Kind, Node, Role, Unit
-from lossfix.graph.ranges import Interval, interval_of
+from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _ELEMENTWISE_RANK = frozenset(
@@ -25,7 +27,7 @@ class Facts:
         self.unit = unit
         self._roles = {node.number: role for node, role in unit.inputs.values()}
         self._varied: dict[int, bool] = {}
-        self._intervals: dict[int, Interval] = {}
+        self._ranges: dict[str, Ranges] = {}
         self._useful: set[int] | None = None
 
     def role(self, node: Node) -> Role:
@@ -75,9 +77,23 @@ class Facts:
         in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
         return in_loss and self.varied(node) and self.useful(node)
 
-    def interval(self, node: Node) -> Interval:
-        """Bounds on the value, as float32 would hold it."""
-        return interval_of(node, self._roles, self._intervals)
+    def interval(self, node: Node, dtype: str = "float32") -> Interval:
+        """All that the value can be, where the inputs are of that dtype."""
+        return self.ranges(dtype).of(node)
+
+    def ranges(self, dtype: str = "float32") -> Ranges:
+        """The ranges of the unit's values in that dtype, and what they come from."""
+        if dtype not in self._ranges:
+            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+        return self._ranges[dtype]
+
+    def _named_interval(self, node: Node) -> Interval:
+        """A parameter or a name from outside: positive where its default or its name says so."""
+        if node.op == INPUT and self.role(node) is not Role.SETTING:
+            return UNKNOWN
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
+        return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 
     def rank_offset(self, node: Node) -> int | None:
         """The rank, relative to the parameters of the loss; None where it is not known.
