@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
+from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Call, Kind, Node, Role, Unit
-from lossfix.graph.ranges import ALL, NONNEGATIVE, POSITIVE, SMALL, UNIT, Interval, interval_of
+from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
@@ -35,7 +36,8 @@ class Facts:
         self.sites = sites
         self._own = {node.number: name for name, node in unit.inputs.items()}
         self._varied: dict[int, bool] = {}
-        self._intervals: dict[int, Interval] = {}
+        self._ranges: dict[str, Ranges] = {}
+        self._asked: set[int] = set()
         self._useful: set[int] | None = None
         self._likely: set[int] | None = None
         self._in_loss: bool | None = None
@@ -127,22 +129,32 @@ class Facts:
         """Whether a loss depends on what a call of this unit's text gives."""
         return self.useful(call.result) and self.in_loss
 
-    def interval(self, node: Node) -> Interval:
-        """Bounds on the value, as float32 would hold it."""
-        return interval_of(node, self._named_interval, self._intervals)
+    def interval(self, node: Node, dtype: str = "float32") -> Interval:
+        """All that the value can be, where the inputs are of that dtype."""
+        return self.ranges(dtype).of(node)
+
+    def ranges(self, dtype: str = "float32") -> Ranges:
+        """The ranges of the unit's values in that dtype, and what they come from."""
+        if dtype not in self._ranges:
+            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+        return self._ranges[dtype]
 
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""
         if node.op == INPUT:
             given = self._given(node)
             if given:
+                if node.number in self._asked:  # functions that call each other
+                    return UNKNOWN
+                self._asked.add(node.number)
                 found = [facts.interval(value) for facts, value in given]
-                return Interval(min(f.low for f in found), max(f.high for f in found))
+                self._asked.discard(node.number)
+                return hull(*found)
             if self.role(node) is not Role.SETTING:
-                return UNIT if node.number in self._probabilities() else ALL
+                return UNIT if node.number in self._probabilities() else UNKNOWN
         if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
-            return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else ALL
-        return SMALL if speaks_of_small(node.name) else ALL
+            return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
+        return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 
     def _probabilities(self) -> set[int]:
         """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie

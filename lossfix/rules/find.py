@@ -17,7 +17,8 @@ from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match
 from lossfix.rules.pattern import Match, Rewrite
-from lossfix.rules.rule import Rule, Scope
+from lossfix.rules.range_text import range_text
+from lossfix.rules.rule import ROOT, Rule, Scope
 from lossfix.rules.terms import Apply
 from lossfix.rules.words import Worth
 from lossfix.source.text import Text
@@ -224,4 +225,9 @@ def _finding(rule: Rule, hit: Match, text: Text) -> Finding:
     unsure = next((node.unsure for node in hit.interior if node.unsure), "")
     if unsure and not reason:
         reason = f"ambiguous-name: {unsure}"
-    return Finding(rule, hit, text.span(hit.root.origin.code), rule.message, reason)
+    message = rule.message
+    if rule.range_of:
+        value = hit.root if rule.range_of == ROOT else hit.values.get(rule.range_of)
+        if value is not None:  # a variable that this spelling of the pattern does not have
+            message += range_text(value, hit.unit, hit.facts.ranges())
+    return Finding(rule, hit, text.span(hit.root.origin.code), message, reason)
