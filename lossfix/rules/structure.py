@@ -204,6 +204,8 @@ def _is_total(node: Node) -> bool:
         )
     if node.op in ("sqrt", "square"):
         return _is_total(node.args[0])
+    if node.op == "where":  # a root that was guarded, or its argument
+        return _is_total(node.args[1]) and node.args[2].op == CONST
     return node.op == JOIN and bool(node.args) and all(_is_total(arg) for arg in node.args)
 
 
