@@ -143,7 +143,17 @@ def _tests(unit: Unit) -> set[int]:
 
 
 def _reads(node: Node, numbers: set[int]) -> bool:
-    return any(inner.number in numbers for inner in node.walk())
+    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape."""
+    seen: set[int] = set()
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if current.number in numbers:
+            return True
+        if id(current) not in seen and not is_shape(current):
+            seen.add(id(current))
+            todo.extend(current.args)
+    return False
 
 
 # what a value is made of
