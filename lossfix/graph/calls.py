@@ -80,7 +80,9 @@ def _other_call(
     plain = not any(isinstance(a, ast.Starred) for a in expr.args) and all(
         keyword.arg is not None for keyword in expr.keywords
     )
-    callee = _callee(lifter, expr, name, qualified, base) if plain else None
+    named_activation = any(keyword.arg == "activation" for keyword in expr.keywords)
+    is_built = named_activation and is_layer((qualified or name or "").rpartition(".")[2])
+    callee = _callee(lifter, expr, name, qualified, base) if plain and not is_built else None
     if callee is None and plain:
         layer = _layer(lifter, expr, qualified or name)
         if layer is not None:
@@ -122,6 +124,8 @@ def _note_sinks(
     sink = next((named[k] for k in _SINK_KEYWORDS if k in named), args[0] if args else None)
     if sink is not None and sink.op not in (CONST, FREE):
         lifter.note_sink(sink)
+        if method in ("gradient", "gradients") and len(args) > 1:
+            lifter.note_trained(args[1])
 
 
 def _functions_in(node: Node) -> list[Node]:

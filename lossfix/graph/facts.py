@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
@@ -59,11 +59,14 @@ class Facts:
         return known
 
     def _depends(self, node: Node) -> bool:
+        if node.number in self.unit.trained:
+            return True
         if node.op == INPUT:
             given = self._given(node)
-            if given:
-                return any(facts.varied(value) for facts, value in given)
-            return self.role(node) is Role.PREDICTION
+            by_callers = any(facts.varied(value) for facts, value in given)
+            if given and self.unit.kind is Kind.HELPER:
+                return by_callers
+            return by_callers or self.role(node) is Role.PREDICTION
         if node.op == "variable":
             return True
         if node.op == FREE:
@@ -83,7 +86,7 @@ class Facts:
     def _given(self, node: Node) -> list[tuple[Facts, Node]]:
         """What the known callers of a helper give for one of its parameters."""
         name = self._own.get(node.number)
-        if name is None or self.unit.kind is not Kind.HELPER:
+        if name is None or self.unit.kind not in (Kind.HELPER, Kind.LOSS):
             return []
         return [
             (facts, call.arguments[name]) for facts, call in self.sites if name in call.arguments
@@ -142,7 +145,7 @@ class Facts:
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""
         if node.op == INPUT:
-            given = self._given(node)
+            given = self._given(node) if self.unit.kind is Kind.HELPER else []
             if given:
                 if node.number in self._asked:  # functions that call each other
                     return UNKNOWN
@@ -156,12 +159,23 @@ class Facts:
             return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
         return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 
+    def _reached(self) -> Iterator[Node]:
+        """Every value of the unit's text, and those that the functions it calls make of them."""
+        seen: set[int] = set()
+        todo = [*self.unit.results, *self.unit.nodes]
+        while todo:
+            node = todo.pop()
+            if id(node) not in seen:
+                seen.add(id(node))
+                yield node
+                todo.extend(node.args)
+
     def _probabilities(self) -> set[int]:
         """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie
         in [0, 1]."""
         if self._likely is None:
             self._likely = set()
-            for node in self.unit.nodes:
+            for node in self._reached():
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
                 elif node.op == "log":

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Union
 
-from lossfix.graph.names import bindings_of, dotted, is_framework, qualify
+from lossfix.graph.names import BACKENDS, bindings_of, dotted, is_framework, qualify
 
 FunctionTree = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - evaluated at run time
 
@@ -48,6 +48,7 @@ class Index:
     classes: Mapping[str, ClassInfo]
     globals: Mapping[str, ast.expr]  # top-level names that are assigned once, with their value
     module_level: tuple[ast.stmt, ...] = field(default=())  # top-level statements but definitions
+    backend: bool = False  # whether a function holds a Keras backend in a variable
     text: str = ""  # of a file of the package that is not itself the checked one
 
     @cached_property
@@ -71,7 +72,16 @@ def index_of(tree: ast.Module, path: str = "", text: str = "") -> Index:
     imports = {name: tuple(found) for name, found in walk.imports.items()}
     imports.update(_aliases(once, imports))
     return Index(
-        tree, path, imports, tuple(walk.stars), walk.places, walk.classes, once, rest, text
+        tree=tree,
+        path=path,
+        imports=imports,
+        stars=tuple(walk.stars),
+        places=walk.places,
+        classes=walk.classes,
+        globals=once,
+        module_level=rest,
+        backend=walk.backend,
+        text=text,
     )
 
 
@@ -83,6 +93,7 @@ class _Walk:
         self.stars: list[str] = []
         self.places: dict[str, Place] = {}
         self.classes: dict[str, ClassInfo] = {}
+        self.backend = False
         self.rebound: set[str] = set()  # names that a function declares global
 
     def body(
@@ -91,6 +102,8 @@ class _Walk:
         for statement in body:
             kind = type(statement)
             if kind in _SIMPLE:
+                if kind is ast.Assign and _names_a_backend(statement):
+                    self.backend = True
                 continue
             if kind is ast.FunctionDef or kind is ast.AsyncFunctionDef:
                 self._function(statement, path, owner, parent)  # type: ignore[arg-type]
@@ -142,6 +155,11 @@ _SIMPLE = frozenset(
         ast.Pass,
     }
 )
+
+
+def _names_a_backend(statement: ast.stmt) -> bool:
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    return isinstance(target, ast.Name) and target.id in BACKENDS
 
 
 def suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:

@@ -55,6 +55,7 @@ class Lifter:
         self.nodes: list[Node] = []
         self.results: list[Node] = []
         self.sinks: list[Node] = []
+        self.trained: list[Node] = []
         self.calls: list[Call] = []
         self._assignments: list[_Assignment] = []
         self._reaching: dict[str, tuple[_Assignment, ...]] = {}
@@ -110,6 +111,11 @@ class Lifter:
             self.module.note_loss(node.target.frame)
         else:
             self.sinks.append(node)
+
+    def note_trained(self, node: Node) -> None:
+        """What a gradient is taken with respect to: one value, or the items of a list."""
+        if not self._muted:
+            self.trained.extend(node.args if node.name == "sequence" else (node,))
 
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node:
         if len({node.number for node in nodes}) == 1:

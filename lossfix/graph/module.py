@@ -160,6 +160,7 @@ class Module:
             results=tuple(lifter.sinks or lifter.results),
             definitions=lifter.definitions(),
             calls=tuple(lifter.calls),
+            trained=frozenset(node.number for node in lifter.trained),
             keras=is_keras_pair(place),
             ambiguous=self._ambiguous(),
         )
@@ -183,6 +184,7 @@ class Module:
             results=results,
             definitions=definitions,
             calls=tuple(lifter.calls),
+            trained=frozenset(node.number for node in lifter.trained),
             ambiguous=self._ambiguous(),
         )
 

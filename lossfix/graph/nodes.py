@@ -181,6 +181,7 @@ class Unit:
     results: tuple[Node, ...]  # what flows out: returned values, or named losses of a script
     definitions: tuple[Definition, ...]
     calls: tuple[Call, ...] = ()
+    trained: frozenset[int] = field(default_factory=frozenset)  # numbers of what is trained
     keras: bool = False  # called by Keras with (y_true, y_pred)
     ambiguous: frozenset[str] = field(default_factory=frozenset)  # names with two bindings
 

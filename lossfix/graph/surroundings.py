@@ -507,9 +507,14 @@ class Surroundings:
 
 def _imports_framework(index: Index) -> bool:
     """Whether a file names a framework in an import, or a backend by convention."""
-    return any(
-        name in BACKENDS or any(map(is_framework, names)) for name, names in index.imports.items()
-    ) or any(map(is_framework, index.stars))
+    return (
+        index.backend
+        or any(
+            name in BACKENDS or any(map(is_framework, names))
+            for name, names in index.imports.items()
+        )
+        or any(map(is_framework, index.stars))
+    )
 
 
 def _computes(function: Function) -> bool:

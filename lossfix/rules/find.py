@@ -225,6 +225,8 @@ def _finding(rule: Rule, hit: Match, text: Text) -> Finding:
     unsure = next((node.unsure for node in hit.interior if node.unsure), "")
     if unsure and not reason:
         reason = f"ambiguous-name: {unsure}"
+    if hit.conditional and not reason:
+        reason = "conditional: it is so by way of one branch and not of another"
     message = rule.message
     if rule.range_of:
         value = hit.root if rule.range_of == ROOT else hit.values.get(rule.range_of)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lossfix.graph.facts import Facts
-from lossfix.graph.nodes import CONST, Attribute, Dynamic, Node, Unit
+from lossfix.graph.nodes import CONST, JOIN, LOOP, Attribute, Dynamic, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
 from lossfix.rules.pattern import Match, Rewrite
@@ -52,6 +52,7 @@ class _State:
     interior: tuple[Node, ...]
     after: Term | None = None
     rest: int = 0
+    conditional: bool = False
 
 
 def match(
@@ -70,6 +71,7 @@ def match(
             state.interior,
             state.after,
             state.rest,
+            state.conditional,
         )
 
 
@@ -235,6 +237,10 @@ class _Matcher:
             yield state
 
     def _fit_apply(self, term: Apply, node: Node, state: _State) -> Iterator[_State]:
+        if node.op == JOIN and node.name != LOOP:
+            for arm in node.args:
+                yield from self._fit_apply(term, arm, replace(state, conditional=True))
+            return
         if _is_product(term):
             yield from self._fit_product(term, node, state, negated=False)
         elif term.op in _SUM:

@@ -45,3 +45,4 @@ class Match:
     interior: tuple[Node, ...]
     after: Term | None
     rest: int = 0  # how many operands were left over
+    conditional: bool = False  # it fits by way of one branch of an `if`, and not of another
