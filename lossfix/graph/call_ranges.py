@@ -55,6 +55,10 @@ _FIXED: Mapping[str, Interval] = {
 }
 
 
+_EPSILON = Interval(1e-12, 1e-2)
+"""What a backend calls its epsilon: 1e-7 unless somebody sets another."""
+
+
 def call_range(node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
     """The range of an OPAQUE node; any finite number where its name tells nothing."""
     if node.name in _ALL_PARTS:
@@ -65,6 +69,8 @@ def call_range(node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
     tail = node.name.rpartition(".")[2]
     if tail in _SHAPES:
         return LENGTH
+    if tail == "epsilon" and not args:
+        return _EPSILON
     if not (is_framework(node.name) or root in ("numpy", "builtins")):
         return UNKNOWN
     for names, found in _BY_NAME:

@@ -155,7 +155,8 @@ def _through_package(lifter: Lifting, qualified: str, root: str) -> str:
     """A framework's name that a file of the package hands on, or the name as it is."""
     found = lifter.module.imported(lifter.frame, qualified)
     if isinstance(found, str):
-        lifter.module.note_ambiguous(lifter.frame, root)
+        if found in lifter.module.unsure:
+            lifter.module.note_ambiguous(lifter.frame, root)
         return found
     if found is None and root in BACKENDS and qualified.count(".") > 1:
         lifter.module.note_ambiguous(lifter.frame, root)

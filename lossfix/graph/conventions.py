@@ -28,7 +28,8 @@ _PREDICTION_WORDS = frozenset(
 )
 _LABEL_WORDS = frozenset(
     "true label labels target targets gt truth ytrue ground actual mask masks weight weights "
-    "observed reference onehot real".split()
+    "observed reference onehot real action actions reward rewards discount discounts index indices "
+    "ids idx lengths experience trajectory observation observations".split()
 )
 _PREDICTION_NAMES = frozenset({"y_", "y_p", "yp", "p", "pt", "x", "a", "b", "inputs", "input"})
 _LABEL_NAMES = frozenset({"y", "y_t", "yt", "t"})

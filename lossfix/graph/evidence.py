@@ -134,7 +134,7 @@ class Evidence:
             yield from self._called(node, end, value)
         elif node.op in _ROWS:
             yield self._own(node, (node.op, node.number, end), row=True)
-        elif node.op in _OWN or self._belongs_together(node):
+        elif node.op in _OWN or self._belongs_together(node, end):
             yield self._own(node, (node.op, node.number, end))
         elif node.op in _SPLITS:
             yield from self._picked(node.args[0], end, str(node.attrs.get("index")), split=True)
@@ -148,8 +148,13 @@ class Evidence:
         leaves = self._leaves_of(node) or frozenset({node.number})
         return frozenset(Place(leaf, (), where, row) for leaf in leaves)
 
-    def _belongs_together(self, node: Node) -> bool:
-        """x - max(x) and the like: 0 is attained, and was not found from the operands."""
+    def _belongs_together(self, node: Node, end: End) -> bool:
+        """x - max(x) and the like: 0 is attained, and was not found from the operands.
+
+        So is the 1 of a part of a whole, such as tp / (tp + fn).
+        """
+        if node.op == "div" and end == "high" and self._of(node).high == 1.0:
+            return self._image(node, [self._of(arg) for arg in node.args]).high > 1.0
         return (
             node.op == "sub"
             and len(node.args) == 2

@@ -11,6 +11,7 @@ from lossfix.graph.conventions import role_of
 from lossfix.graph.index import ClassInfo, Index
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import (
+    CONST,
     FREE,
     INPUT,
     OPAQUE,
@@ -29,6 +30,7 @@ class Surroundings(Protocol):
     """What is known of the code around a scope: names of its file, its package, its classes."""
 
     numbers: Numbering
+    unsure: set[str]
 
     def named(self, frame: Frame, name: str) -> Node | None: ...
     def imported(self, frame: Frame, qualified: str) -> Node | str | None: ...
@@ -204,6 +206,8 @@ def _unary(lifter: Lifting, expr: ast.UnaryOp) -> Node:
     operand = lift_expression(lifter, expr.operand)
     if isinstance(expr.op, ast.UAdd):
         return operand
+    if isinstance(expr.op, ast.Not) and operand.op == CONST:
+        return lifter.numbers.constant(not operand.value, lifter.origin(expr))
     op = "neg" if isinstance(expr.op, ast.USub) else "logical_not"
     return lifter.numbers.apply(op, (operand,), origin=lifter.origin(expr))
 

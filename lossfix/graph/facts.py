@@ -12,6 +12,7 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
@@ -156,6 +157,10 @@ class Facts:
             if self.role(node) is not Role.SETTING:
                 return UNIT if node.number in self._probabilities() else UNKNOWN
         if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            if node.value > 0 and speaks_of_small(node.name):
+                return Interval(node.value / _LEEWAY, min(node.value * _LEEWAY, 1.0))
+            if 0.0 < node.value <= 1.0 and node.number in self._probabilities():
+                return Interval(node.value / _LEEWAY, 1.0)  # a share, as a default of 0.05 says
             return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
         return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 

@@ -11,6 +11,7 @@ from typing import Any
 from lossfix.graph.calls import lift_call
 from lossfix.graph.express import Surroundings, binary, lift_expression
 from lossfix.graph.nodes import (
+    CONST,
     JOIN,
     LOOP,
     OPAQUE,
@@ -242,7 +243,9 @@ class Lifter:
         return True
 
     def _if(self, statement: ast.If) -> bool:
-        lift_expression(self, statement.test)
+        test = lift_expression(self, statement.test)
+        if self.depth and test.op == CONST:  # a flag of this call; for any call it may be either
+            return self.body(statement.body if test.value else statement.orelse)
         return self._branches([statement.body, statement.orelse])
 
     def _branches(self, bodies: list[list[ast.stmt]]) -> bool:

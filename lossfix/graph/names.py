@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-FRAMEWORKS = ("tensorflow", "keras", "tf_keras")
+FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "keras_core")
 """Roots of the packages whose ops the graph knows."""
 
 BACKENDS = frozenset({"K", "backend"})

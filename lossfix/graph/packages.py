@@ -10,10 +10,11 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossfix.graph.index import ClassInfo, Index, Place, index_of
 from lossfix.graph.names import is_framework
+from lossfix.graph.vocabulary import resolve
 
 _MOST_FILES = 400  # parsed files that are kept
 _MOST_BYTES = 1_000_000  # a file that is longer is taken for data
@@ -32,6 +33,7 @@ class Found:
     info: ClassInfo | None = None
     value: ast.expr | None = None
     qualified: str = ""  # a framework's own name, by way of a re-export
+    sure: bool = True  # no star import leaves open what it is
 
 
 class Packages:
@@ -68,18 +70,32 @@ class Packages:
             return Found(None, qualified=qualified)
         for path, rest in self._candidates(index.path, qualified):
             home = self._file(path)
-            if home is not None and home.path != index.path and len(rest) in (1, 2):
+            if home is None or home.path == index.path:
+                continue
+            if len(rest) in (1, 2) or rest[0] in home.imports:
                 return self._inside(home, rest, steps)
         return None
 
     def star(self, index: Index, name: str, steps: int = 0) -> Found | None:
-        """What a bare name may be by way of a star import."""
+        """What a bare name may be by way of star imports; sure where all of them agree."""
+        found: list[Found] = []
         for module in index.stars:
             dot = "." if module.strip(".") else ""
-            found = self.resolve(index, f"{module}{dot}{name}", steps + 1)
-            if found is not None:
-                return found
-        return None
+            each = self.resolve(index, f"{module}{dot}{name}", steps + 1)
+            known = each is not None and (not each.qualified or resolve(each.qualified))
+            if each is not None and known:
+                found.append(each)
+        if not found:
+            return None
+        columns = {known[0] for each in found if (known := resolve(each.qualified)) is not None}
+        agreed = len(columns) == 1 and all(each.qualified for each in found)
+        return replace(found[0], sure=agreed and all(each.sure for each in found))
+
+    def module(self, index: Index, qualified: str) -> Index | None:
+        """The file of the package that a dotted name is, where it is one."""
+        found = self._candidates(index.path, f"{qualified}.x") if index.path else ()
+        homes = (self._file(path) for path, rest in found if rest == ("x",))
+        return next((home for home in homes if home is not None), None)
 
     def _inside(self, home: Index, rest: tuple[str, ...], steps: int) -> Found | None:
         """`name` or `Class.method` in a file, or what the file itself imports by that name."""

@@ -17,6 +17,7 @@ from lossfix.graph.formats import FORMATS, Format
 from lossfix.graph.functions import apply, cast
 from lossfix.graph.intervals import (
     ANYTHING,
+    UNIT,
     UNKNOWN,
     Interval,
     constant,
@@ -98,6 +99,15 @@ class Ranges:
             return _constant(arg, fmt)
         return self._known[id(arg)][1] if id(arg) in self._known else ANYTHING
 
+    def _is_part(self, part: Node, whole: Node, fmt: Format) -> bool:
+        """Whether `whole` is a sum of all that `part` sums up, and of what is not negative."""
+        rest = _summands(whole)
+        for term in _summands(part):
+            if term.number not in [other.number for other in rest]:
+                return False
+            rest = [other for other in rest if other.number != term.number]
+        return bool(rest) and all(self._argument(other, fmt).low >= 0.0 for other in rest)
+
     def _compute(self, node: Node, fmt: Format) -> Interval:
         if node.op == CONST:
             return _constant(node, fmt)
@@ -106,6 +116,12 @@ class Ranges:
         args = [self._argument(arg, fmt) for arg in node.args]
         if node.op == "where":
             return self._where(node, args, fmt)
+        if (
+            node.op == "div"
+            and args[0].low >= 0.0
+            and self._is_part(node.args[0], node.args[1], fmt)
+        ):
+            return _both(narrowed(node, self._of_args(node, args, fmt), fmt), UNIT)
         return narrowed(node, self._of_args(node, args, fmt), fmt)
 
     def _of_args(self, node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
@@ -237,6 +253,12 @@ def _widened(before: Interval, *after: Interval) -> Interval:
 
 
 # values whose operands belong together
+
+
+def _summands(node: Node) -> list[Node]:
+    if node.op != "add":
+        return [node]
+    return [term for arg in node.args for term in _summands(arg)]
 
 
 def narrowed(node: Node, found: Interval, fmt: Format) -> Interval:

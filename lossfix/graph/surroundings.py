@@ -61,6 +61,7 @@ class Surroundings:
         self.handed_over: set[str] = set()  # functions that are given to somebody as a loss
         self.metrics: set[str] = set()  # and as a metric
         self.ambiguous: frozenset[str] = frozenset()
+        self.unsure: set[str] = set()  # framework names that star imports leave open
         self._closure = WeakMethod(closure)  # the module owns this, and not the other way round
         self._known: dict[Hashable, Node | None] = {}
         self._imported: dict[Hashable, Node | str | None] = {}
@@ -88,7 +89,11 @@ class Surroundings:
             return True
         for qualified in {name for names in self.index.imports.values() for name in names}:
             found = self.packages.resolve(self.index, qualified)
-            if found is not None and (found.home is None or _imports_framework(found.home)):
+            if found is None:
+                home = self.packages.module(self.index, qualified)
+                if home is not None and _imports_framework(home):
+                    return True
+            elif found.home is None or _imports_framework(found.home):
                 return True
         return bool(self.index.stars)
 
@@ -177,6 +182,8 @@ class Surroundings:
     def _value_of(self, found: Found) -> Node | str | None:
         home = found.home
         if home is None:
+            if not found.sure:
+                self.unsure.add(found.qualified)
             return found.qualified
         if found.place is not None:
             if found.place.owner is not None and not is_static(found.place.tree):

@@ -13,7 +13,14 @@ from dataclasses import dataclass
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tf": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
-    "keras.ops": ("keras.ops", "tensorflow.keras.ops", "tf_keras.ops"),
+    "keras.ops": (
+        "keras.ops",
+        "tensorflow.keras.ops",
+        "tf_keras.ops",
+        "keras.src.ops",
+        "keras_core.ops",
+        "keras_core.src.ops",
+    ),
     "keras.backend": (
         "keras.backend",
         "tensorflow.keras.backend",

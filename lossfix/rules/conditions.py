@@ -190,6 +190,19 @@ def tilts(match: Match) -> bool:
     )
 
 
+def weighs_a_gradient(match: Match) -> bool:
+    """Every use of the value is in a product with a factor that has a gradient of its own."""
+    uses = list(_uses(match, match.root.number))
+    return bool(uses) and all(
+        node.op == "mul"
+        and any(
+            match.facts.varied(arg) and arg.number != match.root.number and arg.op != "sign"
+            for arg in node.args
+        )
+        for node in uses
+    )
+
+
 def _uses(match: Match, number: int) -> Iterator[Node]:
     for node in match.unit.nodes:
         if any(arg.number == number for arg in node.args):

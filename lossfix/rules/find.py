@@ -11,6 +11,7 @@ from functools import lru_cache
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
 from lossfix.graph.index import Index
+from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
@@ -62,15 +63,21 @@ def find_in(
         facts = (Facts(_as_loss(module, function)),)
     best: dict[int, tuple[tuple[int, int, int], Finding]] = {}
     completed: set[int] = set()  # what helpers wrote and the text of a call completes
+    elsewhere: list[tuple[int, Finding]] = []  # what a helper wrote, and the call shows to be bad
     for finding in _all_findings(facts, module, index, text):
-        origin = finding.match.root.origin
-        assert origin is not None
+        inner = _inner_code(finding.match)
+        if inner is not None and _within_helper(finding.match):
+            elsewhere.append((inner, finding))
+            continue
+        code = _code(finding.match)
         rank = _rank(finding.rule, finding.match)
-        if id(origin.code) not in best or best[id(origin.code)][0] < rank:
-            best[id(origin.code)] = (rank, finding)
-        inner = finding.match.root.inner
-        if inner is not None and inner.origin is not None:
-            completed.add(id(inner.origin.code))
+        if code not in best or best[code][0] < rank:
+            best[code] = (rank, finding)
+        if inner is not None:
+            completed.add(inner)
+    for inner, finding in elsewhere:
+        if inner not in best and not _is_found_there(finding, module):
+            best.setdefault(_code(finding.match), (_LOWEST, _in_helper(finding)))
     found = [finding for code, (_, finding) in best.items() if code not in completed]
     return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
 
@@ -163,7 +170,7 @@ def _matches(
                 if not in_scope(rule.scope, node, facts):
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
-                    if _holds(rule, hit) and not _within_helper(hit):
+                    if _holds(rule, hit):
                         yield rule, hit
                         break
 
@@ -177,6 +184,42 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
     return facts.active(node)
+
+
+_LOWEST = (-99, 0, 0)
+
+
+def _code(hit: Match) -> int:
+    assert hit.root.origin is not None
+    return id(hit.root.origin.code)
+
+
+def _inner_code(hit: Match) -> int | None:
+    """What the called function wrote, where the root is a call of one."""
+    inner = hit.root.inner
+    return id(inner.origin.code) if inner is not None and inner.origin is not None else None
+
+
+def _is_found_there(finding: Finding, module: Module) -> bool:
+    """Whether a check of the helper's own file finds it as well."""
+    inner = finding.match.root.inner
+    assert inner is not None
+    assert inner.origin is not None
+    frame = inner.origin.frame
+    if frame.home is module.index:
+        return finding.rule.scope is Scope.ANYWHERE
+    place = frame.home.places.get(frame.name)
+    by_name = place is not None and may_be_loss(place, frame.home)
+    return finding.rule.scope is Scope.ANYWHERE or by_name
+
+
+def _in_helper(finding: Finding) -> Finding:
+    inner = finding.match.root.inner
+    assert inner is not None
+    assert inner.origin is not None
+    frame, line = inner.origin.frame, inner.origin.code.lineno
+    where = f"{frame.home.path}:{line}" if frame.home.path else f"line {line}"
+    return replace(finding, reason=f"in-helper: mend {frame.name} ({where})")
 
 
 def _within_helper(hit: Match) -> bool:

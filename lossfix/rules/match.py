@@ -237,7 +237,7 @@ class _Matcher:
             yield state
 
     def _fit_apply(self, term: Apply, node: Node, state: _State) -> Iterator[_State]:
-        if node.op == JOIN and node.name != LOOP:
+        if node.op == JOIN and node.name != LOOP and term.op not in _SUM | _PRODUCT:
             for arm in node.args:
                 yield from self._fit_apply(term, arm, replace(state, conditional=True))
             return

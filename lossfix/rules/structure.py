@@ -102,9 +102,9 @@ def shielded(name: str) -> Condition:
     """The author looks at the value before using it: by `where`, by `if`, or by an assertion."""
 
     def holds(match: Match) -> bool:
-        watched = {match.values[name].number} | {
+        watched = {
             node.number
-            for node in match.values[name].walk()
+            for node in _added_up(match.values[name])
             if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
         }
         root = {match.root.number}
@@ -115,6 +115,17 @@ def shielded(name: str) -> Condition:
         )
 
     return holds
+
+
+def _added_up(node: Node) -> Iterator[Node]:
+    """A value and what it is summed up or multiplied from: where it is 0, a test of these tells."""
+    yield node
+    if node.op in _TELLING:
+        for arg in node.args:
+            yield from _added_up(arg)
+
+
+_TELLING = VIEWS | frozenset("sum mean max min mul add sub div abs count_nonzero norm sqrt".split())
 
 
 def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
@@ -133,13 +144,22 @@ def _is_test(node: Node, tests: set[int]) -> bool:
 
 
 def _tests(unit: Unit) -> set[int]:
-    """The expressions that decide which way the code goes."""
-    return {
-        id(part)
-        for branch in ast.walk(unit.tree)
-        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
-        for part in ast.walk(branch.test)
-    }
+    """The comparisons, and the calls, that decide which way the code goes."""
+    found: set[int] = set()
+    for branch in ast.walk(unit.tree):
+        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+            if isinstance(branch.test, ast.Call):
+                found.add(id(branch.test))
+            found |= {
+                id(part)
+                for part in ast.walk(branch.test)
+                if isinstance(part, ast.Compare) and not _asks_for_none(part)
+            }
+    return found
+
+
+def _asks_for_none(part: ast.Compare) -> bool:
+    return any(isinstance(e, ast.Constant) and e.value is None for e in part.comparators)
 
 
 def _reads(node: Node, numbers: set[int]) -> bool:

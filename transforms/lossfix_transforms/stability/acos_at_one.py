@@ -24,6 +24,7 @@ RULE = Rule(
         any_of(reaches("x", 1.0), reaches("x", -1.0), is_cosine("x")),
         negated(shielded("x")),
     ),
+    range_of="x",
     message="the gradient of this angle is infinite or NaN where the two directions agree",
     why=(
         "d acos(x)/dx is -1 / sqrt(1 - x * x): inf at 1. The cosine of two equal unit vectors "

@@ -45,6 +45,7 @@ RULE = Rule(
         zero_is_real("b"),
         negated(any_of(is_partition("b"), shielded("b"))),
     ),
+    range_of="b",
     message="this divides by a total that can be 0: the loss is then NaN or infinite",
     why=(
         "An empty mask, a batch without the class, or a vector of zeros makes the total 0: 0 / 0 "

@@ -35,6 +35,7 @@ RULE = Rule(
         equal_on=(("x", 1e-6, 1.0), ("p", 0.0, 0.999)),
     ),
     scope=Scope.LOSS,
+    range_of="x",
     message="this logarithm is -inf, and its gradient inf or NaN, where its argument is 0",
     why=(
         "The argument can be exactly 0: two boxes that do not overlap, a saturated probability, a "

@@ -26,6 +26,7 @@ RULE = Rule(
         zero_is_real("x"),
         negated(shielded("x")),
     ),
+    range_of="x",
     message="the gradient of this power is infinite or NaN where its base is 0, as it can be",
     why=(
         "d x ** p / dx is p * x ** (p - 1), which is inf at 0 for p < 1, and NaN once it meets a "

@@ -26,6 +26,7 @@ RULE = Rule(
         zero_is_real("x"),
         negated(shielded("x")),
     ),
+    range_of="x",
     message="the gradient of this root is infinite or NaN where its argument is 0, as it can be",
     why=(
         "d sqrt(x)/dx is 0.5 / sqrt(x): inf at x = 0, and NaN once it meets a slope of 0, such as "
