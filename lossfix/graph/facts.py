@@ -154,6 +154,9 @@ class Facts:
                 found = [facts.interval(value) for facts, value in given]
                 self._asked.discard(node.number)
                 return hull(*found)
+            fixed = [value for _, value in self._given(node)]
+            if fixed and all(value.op == CONST for value in fixed):
+                return hull(*(facts.interval(value) for facts, value in self._given(node)))
             if self.role(node) is not Role.SETTING:
                 return UNIT if node.number in self._probabilities() else UNKNOWN
         if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):

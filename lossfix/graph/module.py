@@ -98,7 +98,20 @@ class Module:
                     if call.callee in found:
                         kinds[call.callee] = Kind.HELPER
                         todo.append(call.callee)
+        if any(kind is not Kind.CODE and _calls_a_parameter(found[n]) for n, kind in kinds.items()):
+            for name in self._passed_around() - set(kinds):
+                self._add(name, found)
+                kinds[name] = Kind.HELPER
         return kinds
+
+    def _passed_around(self) -> set[str]:
+        """Functions of the file that its text takes for values: somebody else may call them."""
+        called = {id(n.func) for n in ast.walk(self.tree) if isinstance(n, ast.Call)}
+        return {
+            node.id
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.Name) and id(node) not in called
+        } & set(self.index.places)
 
     def _add(self, name: str, found: dict[str, Unit]) -> None:
         unit = self.unit(name)
@@ -225,6 +238,16 @@ def _uses_framework(lifter: Lifter) -> bool:
     return any(
         node.api not in ("", "numpy") or (node.op in (OPAQUE, FREE) and is_framework(node.name))
         for node in (*lifter.nodes, *called)
+    )
+
+
+def _calls_a_parameter(unit: Unit) -> bool:
+    return any(
+        node.op == OPAQUE
+        and bool(node.args)
+        and node.args[0].op == INPUT
+        and node.name == node.args[0].name
+        for node in unit.nodes
     )
 
 

@@ -28,6 +28,11 @@ def negated(condition: Condition) -> Condition:
     return lambda match: not condition(match)
 
 
+def has(name: str) -> Condition:
+    """The spelling of the pattern that fits has this variable."""
+    return lambda match: name in match.values
+
+
 def varied(name: str) -> Condition:
     """The value depends on the predictions."""
     return lambda match: match.facts.varied(match.values[name])

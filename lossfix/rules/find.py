@@ -70,13 +70,26 @@ def find_in(
             elsewhere.append((inner, finding))
             continue
         code = _code(finding.match)
+        if finding.reason.startswith(_ACROSS) and not _straddles(finding.match):
+            elsewhere.append((code, finding))
+            continue
         rank = _rank(finding.rule, finding.match)
         if code not in best or best[code][0] < rank:
             best[code] = (rank, finding)
         if inner is not None:
             completed.add(inner)
-    for inner, finding in elsewhere:
-        if inner not in best and not _is_found_there(finding, module):
+    used = {
+        id(node.origin.code)
+        for _, finding in best.values()
+        for node in finding.match.interior
+        if node.origin is not None
+    }
+    for code, finding in elsewhere:
+        if code in used:
+            continue
+        if finding.reason.startswith(_ACROSS):
+            best[code] = (_LOWEST, finding)
+        elif not _is_found_there(finding, module):
             best.setdefault(_code(finding.match), (_LOWEST, _in_helper(finding)))
     found = [finding for code, (_, finding) in best.items() if code not in completed]
     return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
@@ -99,11 +112,19 @@ def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> It
     hits = [
         (rule, hit)
         for rule, hit in _matches(facts, nodes, module.numbers, index)
-        if _frames(hit) - {_frame_of(hit)}
+        if _straddles(hit) or rule.scope is not Scope.ANYWHERE
     ]
     for rule, hit in _most_specific(hits):
-        reason = f"across-functions: what {facts.unit.name or 'the module'} gives makes it so"
+        reason = f"{_ACROSS}: what {facts.unit.name or 'the module'} gives makes it so"
         yield replace(_finding(rule, hit, text), reason=reason)
+
+
+_ACROSS = "across-functions"
+
+
+def _straddles(hit: Match) -> bool:
+    """Whether the text of more than one function makes up the match."""
+    return bool(_frames(hit) - {_frame_of(hit)})
 
 
 def _frame_of(hit: Match) -> str:

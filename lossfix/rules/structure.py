@@ -239,6 +239,24 @@ def _is_total(node: Node) -> bool:
     return node.op == JOIN and bool(node.args) and all(_is_total(arg) for arg in node.args)
 
 
+def is_bent(name: str) -> Condition:
+    """A square, a magnitude, an activation that ends at 0, an average of one, or one less that."""
+    return lambda match: _is_bent(match.values[name])
+
+
+def _is_bent(node: Node) -> bool:
+    node = stripped(node)
+    if node.op == "sub" and _is_one(node.args[0]):
+        return _is_share(stripped(node.args[1]))
+    return node.op in ("square", "abs", "relu") or _is_share(node)
+
+
+def _is_share(node: Node) -> bool:
+    while node.op in ("mean", *VIEWS):
+        node = stripped(node.args[0])
+    return node.op in ("sigmoid", "softmax", "one_hot")
+
+
 def sums_up(total: str, part: str) -> Condition:
     """`total` is the sum of `part` itself: `part / total` makes its entries sum to 1."""
 

@@ -7,6 +7,7 @@ from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import (
+    is_bent,
     is_partition,
     is_total,
     shielded,
@@ -41,7 +42,7 @@ RULE = Rule(
     when=all_of(
         nonnegative("b"),
         reaches("b", 0.0),
-        is_total("b"),
+        any_of(is_total("b"), is_bent("b")),
         zero_is_real("b"),
         negated(any_of(is_partition("b"), shielded("b"))),
     ),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, varied
+from lossfix.rules.conditions import all_of, any_of, has, reaches, settled, varied
 from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Limit, Rule, Scope
 from lossfix.rules.structure import is_singular
 from lossfix.rules.terms import AttrVar, Var, ops
 
-x, y = Var("x"), Var("y")
+x, y, p, floor = Var("x"), Var("y"), Var("p"), Var("floor")
 
 RULE = Rule(
     code="LF167",
@@ -23,6 +23,7 @@ RULE = Rule(
         Rewrite(ops.where(ops.is_finite(x), x, y)),
         Rewrite(ops.where(ops.logical_not(ops.is_nan(x)), x, y)),
         Rewrite(ops.where(ops.logical_not(ops.is_finite(x)), y, x)),
+        Rewrite(ops.maximum(ops.log(p), floor), when=all_of(settled("floor"), reaches("p", 0.0))),
         Rewrite(
             ops.nan_to_num(
                 x, nan=AttrVar("nan"), posinf=AttrVar("posinf"), neginf=AttrVar("neginf")
@@ -31,7 +32,7 @@ RULE = Rule(
     ),
     contract=Diagnosis(),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_singular("x")),
+    when=any_of(all_of(has("x"), varied("x"), is_singular("x")), all_of(has("p"), varied("p"))),
     message="the value is patched here, and the gradient stays NaN",
     why=(
         "The backward pass goes through the branch that was not taken too: it multiplies the inf "
