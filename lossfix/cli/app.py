@@ -209,9 +209,9 @@ def explain(
     """All that is known of a rule: why, where it breaks, what its fix promises."""
     from lossfix.report.as_json import dumps, rule_json
     from lossfix.report.explain import explain_text
-    from lossfix.rules.registry import all_rules, named
+    from lossfix.rules.registry import every_rule, named
 
-    found = named(rule, all_rules())
+    found = named(rule, every_rule())
     if output_format is Format.JSON:
         print(dumps({"rules": [rule_json(each) for each in found]}))
     else:

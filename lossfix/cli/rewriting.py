@@ -11,12 +11,12 @@ from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import targets_of
 from lossfix.errors import SourceError, VerifyError
-from lossfix.mend import Ask, Settings, allowed_by, mend_file
+from lossfix.mend import Ask, Settings, mend_file
 from lossfix.proving import Prover
 from lossfix.report.as_json import dumps, rewrite_json
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.report.text import failures_text, rewrite_notes, rewrite_summary
-from lossfix.rules.registry import all_rules, selected
+from lossfix.rules.registry import all_rules, allowed_by, selected
 from lossfix.verify import Options, tensorflow_available
 from lossfix.verify.pair import NO_FRAMEWORK
 

@@ -52,9 +52,13 @@ def _checked(files: Sequence[FileRow]) -> list[FileRow]:
 
 
 def _beside(files: Sequence[FileRow]) -> str:
-    """What was not checked, and why."""
+    """What is not shown, what was not checked, and why."""
     skipped = Counter(file.reason for file in files if file.state is State.SKIPPED)
-    parts = [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
+    suppressed = sum(len(file.suppressed) for file in files)
+    known = sum(len(file.known) for file in files)
+    parts = [f"; {suppressed} suppressed"] if suppressed else []
+    parts += [f"; {known} in the baseline"] if known else []
+    parts += [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
     failed = sum(file.state is State.FAILED for file in files)
     if failed:
         parts.append(f"; {_count(failed, 'file')} could not be read")
@@ -67,7 +71,8 @@ def _count(number: int, noun: str) -> str:
 
 def rewrite_notes(files: Sequence[FileRow], written: bool) -> str:
     """What a plain diff does not say: each fix with its contract and verdict, and what is left."""
-    lines = [line for file in files for row in file.findings for line in _note(row)]
+    rows = [row for file in files for row in (*file.findings, *file.suppressed)]
+    lines = [line for row in rows for line in _note(row)]
     return "\n".join([*lines, rewrite_summary(files, written)])
 
 

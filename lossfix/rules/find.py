@@ -17,6 +17,7 @@ from lossfix.rules.match import match
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Rule, Scope
 from lossfix.rules.terms import Apply
+from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
 
 _SUM, _PRODUCT = "sum of operands", "product of factors"
@@ -41,14 +42,19 @@ def find(text: str, rules: Sequence[Rule], function: str | None = None) -> tuple
 def find_in(
     module: Module, text: Text, rules: Sequence[Rule], function: str | None = None
 ) -> tuple[Finding, ...]:
-    """Every finding in a lifted module, in the order of the text."""
+    """Every finding in a lifted module, in the order of the text; suppressed ones say so."""
     index = _by_operation(rules)
     found: list[Finding] = []
     units = module.units if function is None else (_as_loss(module, function),)
     for unit in units:
         matches = _most_specific(list(_matches(unit, module.numbers, index)))
         found.extend(_finding(rule, hit, text) for rule, hit in matches)
-    return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+    found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
+    if may_speak_to_lossfix(text.content):
+        from lossfix.rules.suppress import mark_suppressed
+
+        return mark_suppressed(found, text)
+    return tuple(found)
 
 
 def _as_loss(module: Module, function: str) -> Unit:

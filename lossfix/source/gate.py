@@ -1,4 +1,4 @@
-"""The byte gate: which files can hold a finding at all, before anything is parsed."""
+"""Gates: what a file can hold at all, seen before anything is parsed."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def may_hold_a_loss(data: bytes) -> bool:
     UTF-16 and UTF-32 files pass; Python cannot read them, and reading says so.
     """
     return _FRAMEWORK.search(data) is not None or b"\x00" in data
+
+
+def may_speak_to_lossfix(text: str) -> bool:
+    """Whether a text can hold a comment that lossfix obeys."""
+    return "lossfix:" in text or "noqa" in text or "NOQA" in text
