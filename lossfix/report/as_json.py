@@ -31,11 +31,12 @@ def _strict(value: Any) -> Any:
     return value
 
 
-def check_json(files: Sequence[FileRow]) -> dict[str, Any]:
+def check_json(files: Sequence[FileRow], gone: int = 0) -> dict[str, Any]:
     """`suppressed` are findings that a comment silences, `known` those of the baseline."""
     return {
         "findings": [_finding(row) for file in files for row in file.findings],
         "files": [_file(file) for file in files],
+        "baseline": {"known": sum(len(file.known) for file in files), "gone": gone},
     }
 
 

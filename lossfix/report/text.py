@@ -9,15 +9,22 @@ from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.rules.contracts import Contract, Meaning
 
 
-def check_text(files: Sequence[FileRow]) -> str:
-    """A line a finding, and what was seen in all."""
+def check_text(files: Sequence[FileRow], gone: int = 0) -> str:
+    """A line a finding, and what was seen in all; `gone` entries of the baseline were not."""
     lines = [line for file in files for row in file.findings for line in _finding_lines(row)]
-    return "\n".join([*lines, *_summary(files)])
+    return "\n".join([*lines, *_summary(files), *_gone(gone)])
 
 
 def failures_text(files: Sequence[FileRow]) -> str:
     """A line a file that could not be done: where, what, what next."""
     return "\n".join(f"error: {file.reason}" for file in files if file.state is State.FAILED)
+
+
+def _gone(number: int) -> list[str]:
+    if not number:
+        return []
+    entries = "1 baseline entry is" if number == 1 else f"{number} baseline entries are"
+    return [f"{entries} gone; --write-baseline brings it up to date."]
 
 
 def _finding_lines(row: FindingRow) -> list[str]:
