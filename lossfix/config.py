@@ -10,10 +10,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from lossfix.errors import ConfigError
 from lossfix.globs import Glob, well_formed
@@ -24,11 +23,10 @@ if TYPE_CHECKING:
 
 OWN_NAME, SHARED_NAME = "lossfix.toml", "pyproject.toml"
 FILE_NAMES = (OWN_NAME, SHARED_NAME)
-_TABLE = re.compile(rb"""\blossfix["']?[ \t]*(?:[\].]|=[^=])""")
+_TABLE = rb"""\blossfix["']?[ \t]*(?:[\].]|=[^=])"""
 
 
-@dataclass(frozen=True)
-class Flags:
+class Flags(NamedTuple):
     """What the command line says. Paths are absolute."""
 
     select: tuple[str, ...] = ()
@@ -41,8 +39,7 @@ class Flags:
     isolated: bool = False  # no file at all
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(NamedTuple):
     """All that applies to a path. Paths are absolute; `file` is None where there is none."""
 
     file: str | None = None
@@ -117,8 +114,7 @@ def config_for(path: Path, flags: Flags = NO_FLAGS) -> Config:
 def _config_of(folder: str, flags: Flags) -> Config:
     file = None if flags.isolated else flags.config or _closest(folder)
     found = Config() if file is None else _read(file)
-    return replace(
-        found,
+    return found._replace(
         select=flags.select or found.select,
         ignore=flags.ignore or (() if flags.select else found.ignore),
         exclude=(*found.exclude, *flags.exclude),
@@ -148,7 +144,7 @@ def _holds_table(path: str) -> bool:
             data = file.read()
     except OSError as error:
         raise ConfigError(shown(path), f"cannot be read: {error.strerror}") from None
-    if not _TABLE.search(data):
+    if not re.search(_TABLE, data):
         return False
     from lossfix.config_file import has_table
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
-_PART = re.compile(r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|[^*?\[]+|\[")
+_PART = r"\*\*/|\*\*|\*|\?|\[!?\]?[^\]]*\]|[^*?\[]+|\["  # compiled where a glob is
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(NamedTuple):
     """A pattern, and the absolute folder that it is relative to."""
 
     folder: str
@@ -59,7 +58,7 @@ def _matches(pattern: str, below: str) -> bool:
 def _compiled(pattern: str) -> tuple[re.Pattern[str], bool]:
     """The pattern as a regular expression, and whether it is one of whole paths."""
     bare = pattern.removeprefix("./").rstrip("/")
-    parts = (_translated(part) for part in _PART.findall(bare.lstrip("/")))
+    parts = (_translated(part) for part in re.findall(_PART, bare.lstrip("/")))
     return re.compile("".join(parts), re.DOTALL), "/" in bare
 
 

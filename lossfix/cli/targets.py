@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lossfix.config import NO_FLAGS, Config, Flags, config_for, is_excluded, rules_for
 from lossfix.errors import SourceError
@@ -29,8 +30,7 @@ def parse_target(text: str) -> Target:
     return Target(Path(path), function.replace("::", ".") if found and function else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """A target, what applies to it, and the rules to look for in it."""
 
     target: Target
