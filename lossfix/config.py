@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OWN_NAME, SHARED_NAME = "lossfix.toml", "pyproject.toml"
 FILE_NAMES = (OWN_NAME, SHARED_NAME)
-_TABLE = rb"""\blossfix["']?[ \t]*(?:[\].]|=[^=])"""
+_TABLE = rb"""\btool["']?[ \t]*\.[ \t]*["']?lossfix|\blossfix["']?[ \t]*(?:\.|=[^=])"""
 
 
 class Flags(NamedTuple):
