@@ -40,10 +40,12 @@ class Entry(NamedTuple):
 class Looked:
     """What a run looked at: the codes looked for in each file, and the folders it walked.
 
-    All paths are absolute. A file that could not be read is not among them.
+    `every` are the codes of all rules that are installed. All paths are absolute. A file that
+    could not be read is not among them.
     """
 
     codes: Mapping[str, frozenset[str]]
+    every: frozenset[str]
     folders: Sequence[str]
 
     def judged(self, entry: Entry, folder: str) -> bool:
@@ -51,7 +53,7 @@ class Looked:
         path = os.path.normpath(os.path.join(folder, entry.path))
         codes = self.codes.get(path)
         if codes is not None:
-            return entry.code in codes
+            return entry.code in codes or entry.code not in self.every
         walked = any(path.startswith(above.rstrip(os.sep) + os.sep) for above in self.folders)
         return walked and not os.path.exists(path)
 

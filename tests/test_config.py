@@ -201,6 +201,13 @@ class TestWhatIsWrong:
         )
 
 
+def test_the_example_of_the_readme_is_taken_whole(folder):
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    put("pyproject.toml", text.partition("```toml\n")[2].partition("```")[0])
+    found = config_for(Path("a.py"))
+    assert all(found), [key for key, value in found._asdict().items() if not value]
+
+
 class TestGlobs:
     """Paths below the folder of the file."""
 

@@ -15,6 +15,7 @@ from lossfix.config import NO_FLAGS, Flags, shown
 from lossfix.errors import ConfigError, RuleError, SourceError
 from lossfix.report.rows import FileRow, State
 from lossfix.report.text import check_text, failures_text
+from lossfix.rules.registry import every_rule
 
 if TYPE_CHECKING:
     from lossfix.baseline import Looked
@@ -39,7 +40,7 @@ def check_paths(
         if write_baseline is not None:
             return _record(paths, plans, os.path.abspath(write_baseline), output_format, step)
         return _compared(paths, plans, output_format, step)
-    except (RuleError, ConfigError) as error:
+    except (RuleError, ConfigError, SourceError) as error:
         return Answer("", f"error: {error}\n", ERROR)
 
 
@@ -119,7 +120,8 @@ def _looked(
         and file.state is not State.FAILED
     }
     named = [parse_target(path).path for path in paths]
-    return Looked(codes, [os.path.abspath(path) for path in named if path.is_dir()])
+    every = frozenset(rule.code for rule in every_rule())
+    return Looked(codes, every, [os.path.abspath(path) for path in named if path.is_dir()])
 
 
 def _answer(files: Sequence[FileRow], gone: int, output_format: str) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_OUR_NOQA = r"(?i)noqa\s*:[^\r\n]*\bLF[0-9]"  # compiled where a text has a noqa
 _FRAMEWORK = re.compile(rb"tensorflow|keras|\bimport tf\b|\btf\.|\bK\.")
 
 
@@ -17,4 +18,6 @@ def may_hold_a_loss(data: bytes) -> bool:
 
 def may_speak_to_lossfix(text: str) -> bool:
     """Whether a text can hold a comment that lossfix obeys."""
-    return "lossfix:" in text or "noqa" in text or "NOQA" in text
+    if "lossfix" in text:
+        return True
+    return ("noqa" in text or "NOQA" in text) and re.search(_OUR_NOQA, text) is not None

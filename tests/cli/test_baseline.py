@@ -93,6 +93,10 @@ class TestGone:
         assert json.loads((recorded / NAME).read_text())["findings"] == []
         assert "gone" not in lossfix("check", "--baseline", NAME, ".").out
 
+    def test_a_rule_that_is_no_more_takes_its_entries_along(self, lossfix, recorded):
+        (recorded / NAME).write_text((recorded / NAME).read_text().replace("LF207", "LF998"))
+        assert "1 baseline entry is gone" in lossfix("check", "--baseline", NAME, ".").out
+
     def test_a_deleted_file_takes_its_entries_along(self, lossfix, recorded):
         (recorded / "src" / "a.py").unlink()
         (recorded / "b.py").write_text("x = 1\n")
