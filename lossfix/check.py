@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lossfix.errors import RuleError, SourceError
 from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
-from lossfix.report.rows import FileRow, State, finding_row
+from lossfix.report.rows import FileRow, FindingRow, State, finding_row, span_row
 from lossfix.rules.find import find_in
-from lossfix.rules.findings import Finding
+from lossfix.rules.findings import SUPPRESSED, Finding
 from lossfix.rules.rule import Rule
 from lossfix.rules.words import words_of
 from lossfix.source.files import Source, decode, read_bytes
-from lossfix.source.gate import may_hold_a_loss
+from lossfix.source.gate import may_hold_a_loss, may_speak_to_lossfix
 from lossfix.source.text import Text
 
 NO_FRAMEWORK = "uses no framework that is known here"
@@ -42,8 +43,46 @@ def check_file(
     except (SourceError, RuleError) as error:
         return FileRow(str(path), State.FAILED, str(error))
     text = Text(source.text)
-    rows = tuple(finding_row(finding, str(path), text) for finding in findings)
-    return FileRow(str(path), State.FINDINGS if rows else State.CLEAN, "", rows)
+    rows = tuple(
+        finding_row(finding, str(path), text) for finding in findings if not finding.suppressed
+    )
+    suppressed = tuple(
+        finding_row(finding, str(path), text) for finding in findings if finding.suppressed
+    )
+    if function is None:
+        rows, suppressed = with_problems(rows, suppressed, findings, source, rules)
+    state = State.FINDINGS if rows else State.CLEAN
+    return FileRow(str(path), state, "", rows, suppressed=suppressed)
+
+
+def with_problems(
+    rows: tuple[FindingRow, ...],
+    suppressed: tuple[FindingRow, ...],
+    findings: Sequence[Finding],
+    source: Source,
+    rules: Sequence[Rule],
+) -> tuple[tuple[FindingRow, ...], tuple[FindingRow, ...]]:
+    """Rows and suppressed rows, with those of comments that speak to lossfix without effect.
+
+    `findings` are all that `rules` found in the whole of the source.
+    """
+    if not may_speak_to_lossfix(source.text):
+        return rows, suppressed
+    from lossfix.rules.own import UNUSED_SUPPRESSION
+    from lossfix.rules.suppress import problems
+
+    text, path = Text(source.text), str(source.path)
+    for problem in problems(findings, text, rules):
+        row = span_row(UNUSED_SUPPRESSION, problem.message, path, problem.span, text)
+        if problem.suppressed:
+            suppressed = (*suppressed, replace(row, reason=SUPPRESSED))
+        else:
+            rows = (*rows, row)
+    return tuple(sorted(rows, key=_place)), tuple(sorted(suppressed, key=_place))
+
+
+def _place(row: FindingRow) -> tuple[int, int]:
+    return row.line, row.column
 
 
 def open_source(
@@ -62,7 +101,8 @@ def open_source(
         return FileRow(str(path), State.SKIPPED, NO_FRAMEWORK)
     source = decode(path, data)
     words = words_of(tuple(rules))
-    if function is None and not words.in_file(source.text, os.path.abspath(path)):
+    spoken_to = function is not None or may_speak_to_lossfix(source.text)
+    if not spoken_to and not words.in_file(source.text, os.path.abspath(path)):
         return FileRow(str(path), State.SKIPPED, NO_LOSS)
     return source
 

@@ -7,6 +7,7 @@ import pytest
 
 from lossfix.cli.main import main
 from lossfix.cli.memory import FOLDER_VARIABLE
+from lossfix.config import forget
 
 
 def pytest_collection_modifyitems(items):
@@ -35,6 +36,7 @@ def lossfix(capfdbinary, monkeypatch):
     """Runs `lossfix ARGS...` and gives what came of it."""
 
     def run(*arguments):
+        forget()  # a command is a process of its own
         monkeypatch.setattr(sys, "argv", ["lossfix", *map(str, arguments)])
         with pytest.raises(SystemExit) as leaving:
             main()

@@ -1,8 +1,8 @@
 """What a plain `check` answered before: told again while nothing that it rests on has changed.
 
 An answer rests on the bytes of the files that were checked, which are kept and compared whole, and
-on the program: every source file that was loaded, and every folder on `sys.path`, by time and size.
-Nothing is imported here that costs more than it saves.
+on the program: every source file that was loaded, and every folder on `sys.path`, by time and size;
+and so on the configuration. Nothing is imported here that costs more than it saves.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from binascii import crc32
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 FOLDER_VARIABLE = "LOSSFIX_CACHE_DIR"  # where answers are kept; empty for nowhere
@@ -50,14 +50,19 @@ def recall(arguments: Sequence[str], paths: Sequence[str]) -> Answer | None:
         return None
 
 
-def remember(arguments: Sequence[str], paths: Sequence[str], answer: Answer) -> None:
-    """Keep an answer about plain files; what cannot be kept is left alone."""
+def remember(
+    arguments: Sequence[str], paths: Sequence[str], answer: Answer, rests_on: Iterable[str] = ()
+) -> None:
+    """Keep an answer about plain files; what cannot be kept is left alone.
+
+    `rests_on` are more files, there or not, that the answer rests on, by time and size.
+    """
     place = _place(arguments)
     if place is None or answer.code not in (0, 1):
         return
     try:
         contents = [_read(path) for path in paths]
-        stamps = b"\n".join(_stamp(path) for path in _rests_on())
+        stamps = b"\n".join(_stamp(path) for path in (*_rests_on(), *map(os.fsencode, rests_on)))
         texts = [answer.out.encode(), answer.err.encode(), str(answer.code).encode()]
         fields = [_key(arguments), stamps, *texts, *contents]
         if any(_END in field for field in fields) or sum(map(len, fields)) > _MOST_BYTES:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from lossfix.cli.memory import recall, remember
+from lossfix.cli.memory import Answer, recall, remember
 
-_LISTS = ("--select", "--ignore")
-_FORMAT = "--output-format"
+_LISTS = ("--select", "--ignore", "--exclude")
+_FORMAT, _CONFIG, _BASELINE = "--output-format", "--config", "--baseline"
+_ISOLATED = "--no-config"
 _FEW = 20  # files; a longer run shows its progress, which the full parser does
 
 
@@ -21,7 +22,8 @@ def quick_check(arguments: Sequence[str]) -> int | None:
     if not arguments or arguments[0] != "check":
         return None
     paths: list[str] = []
-    options: dict[str, list[str]] = {"--select": [], "--ignore": [], _FORMAT: []}
+    options: dict[str, list[str]] = {key: [] for key in (*_LISTS, _FORMAT, _CONFIG, _BASELINE)}
+    isolated = False
     rest = list(arguments[1:])
     while rest:
         argument = rest.pop(0)
@@ -30,6 +32,8 @@ def quick_check(arguments: Sequence[str]) -> int | None:
             if not equals and not rest:
                 return None
             options[name].append(value if equals else rest.pop(0))
+        elif argument == _ISOLATED:
+            isolated = True
         elif argument.startswith("-"):
             return None
         else:
@@ -39,15 +43,47 @@ def quick_check(arguments: Sequence[str]) -> int | None:
         return None
     answer = recall(arguments, paths)
     if answer is None:
-        from lossfix.cli.checking import check_paths
-
-        lists = [[n for text in options[key] for n in text.split(",") if n] for key in _LISTS]
-        answer = check_paths(paths, lists[0], lists[1], formats[-1])
-        remember(arguments, paths, answer)
+        answer = _asked(arguments, paths, options, isolated, formats[-1])
     sys.stdout.write(answer.out)
     sys.stdout.flush()
     sys.stderr.write(answer.err)
     return answer.code
+
+
+def _asked(
+    arguments: Sequence[str],
+    paths: Sequence[str],
+    options: Mapping[str, Sequence[str]],
+    isolated: bool,
+    output_format: str,
+) -> Answer:
+    """The answer worked out, and remembered with all that it rests on."""
+    from pathlib import Path
+
+    from lossfix.cli.checking import check_paths
+    from lossfix.config import flags_from, rests_on
+    from lossfix.errors import ConfigError
+
+    lists = [tuple(n for text in options[key] for n in text.split(",") if n) for key in _LISTS]
+    try:
+        flags = flags_from(
+            select=lists[0],
+            ignore=lists[1],
+            exclude=lists[2],
+            config=_last(options[_CONFIG]),
+            baseline=_last(options[_BASELINE]),
+            isolated=isolated,
+        )
+    except ConfigError as error:
+        return Answer("", f"error: {error}\n", 2)
+    answer = check_paths(paths, flags, output_format)
+    if answer.code in (0, 1):
+        remember(arguments, paths, answer, [p for one in paths for p in rests_on(Path(one), flags)])
+    return answer
+
+
+def _last(values: Sequence[str]) -> str | None:
+    return values[-1] if values else None
 
 
 def _is_long(paths: Sequence[str]) -> bool:

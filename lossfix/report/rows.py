@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
-from lossfix.source.text import Text
+from lossfix.rules.rule import Rule
+from lossfix.source.text import Span, Text
 
 if TYPE_CHECKING:
     from lossfix.verify.verdict import Verdict
@@ -58,6 +59,8 @@ class FileRow:
     reason: str = ""
     findings: tuple[FindingRow, ...] = ()
     diff: str = ""
+    suppressed: tuple[FindingRow, ...] = ()  # by a comment; no findings any more
+    known: tuple[FindingRow, ...] = ()  # in the baseline; neither
 
 
 def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
@@ -76,6 +79,25 @@ def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
         contract=rule.contract,
         fix=finding.fixable,
         reason=finding.reason,
+    )
+
+
+def span_row(rule: Rule, message: str, path: str, span: Span, text: Text) -> FindingRow:
+    """The row of a rule that looks at the text itself, and matches no value."""
+    start, end = text.position(span.start), text.position(span.end)
+    return FindingRow(
+        code=rule.code,
+        rule=rule.name,
+        message=message,
+        path=path,
+        function="",
+        line=start.line,
+        column=start.column,
+        end_line=end.line,
+        end_column=end.column,
+        contract=rule.contract,
+        fix=False,
+        reason="diagnosis",
     )
 
 

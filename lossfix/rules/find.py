@@ -22,6 +22,7 @@ from lossfix.rules.range_text import range_text
 from lossfix.rules.rule import ROOT, Rule, Scope
 from lossfix.rules.terms import Apply
 from lossfix.rules.words import Worth
+from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
 
 _Rules = Mapping[str, list[tuple[Rule, Rewrite]]]
@@ -51,7 +52,7 @@ def find_in(
     function: str | None = None,
     worth: Worth | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding in a lifted module, in the order of the text.
+    """Every finding in a lifted module, in the order of the text; suppressed ones say so.
 
     With `worth`, only those units and what losses among them call are looked at.
     """
@@ -92,7 +93,12 @@ def find_in(
         elif not _is_found_there(finding, module):
             best.setdefault(_code(finding.match), (_LOWEST, _in_helper(finding)))
     found = [finding for code, (_, finding) in best.items() if code not in completed]
-    return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+    found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
+    if may_speak_to_lossfix(text.content):
+        from lossfix.rules.suppress import mark_suppressed
+
+        return mark_suppressed(found, text)
+    return tuple(found)
 
 
 def _all_findings(

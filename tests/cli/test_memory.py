@@ -81,3 +81,36 @@ def test_an_empty_variable_keeps_nothing(lossfix, counted, tmp_path, monkeypatch
     monkeypatch.setenv(FOLDER_VARIABLE, "")
     lossfix("check", "loss.py")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_configuration_that_comes_changes_or_goes_is_another_question(lossfix, counted, tmp_path):
+    config = tmp_path / "lossfix.toml"
+    answers = []
+    for text in (None, 'ignore = ["LF2"]\n', 'ignore = ["LF1"]\n', None):
+        if text is None:
+            config.unlink(missing_ok=True)
+        else:
+            config.write_text(text)
+        answers.append(lossfix("check", "loss.py").code)
+    assert answers == [1, 0, 1, 1]
+    assert len(counted) == 4
+    lossfix("check", "loss.py")
+    assert len(counted) == 4
+
+
+def test_a_configuration_further_up_is_one_of_them(lossfix, counted, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "loss.py").write_text(BAD)
+    assert lossfix("check", "sub/loss.py").code == 1
+    (tmp_path / "pyproject.toml").write_text('[tool.lossfix]\nignore = ["LF2"]\n')
+    assert lossfix("check", "sub/loss.py").code == 0
+
+
+def test_a_baseline_that_changed_is_another_question(lossfix, counted, tmp_path):
+    lossfix("check", "--write-baseline", "base.json", "loss.py")
+    ask = ("check", "--baseline", "base.json", "loss.py")
+    assert lossfix(*ask).code == 0
+    assert lossfix(*ask).code == 0
+    assert len(counted) == 2
+    (tmp_path / "base.json").write_text('{"version": 1, "findings": []}')
+    assert lossfix(*ask).code == 1
