@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from lossfix.errors import RuleError, SourceError
-from lossfix.graph.module import Module
+from lossfix.graph.module import NO_OVERRIDES, Module
 from lossfix.graph.packages import Packages
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row, span_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import SUPPRESSED, Finding
 from lossfix.rules.rule import Rule
 from lossfix.rules.words import words_of
+from lossfix.source.comments import role_comments
 from lossfix.source.files import Source, decode, read_bytes
 from lossfix.source.gate import may_hold_a_loss, may_speak_to_lossfix
+from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
 
 NO_FRAMEWORK = "uses no framework that is known here"
@@ -30,6 +32,7 @@ def check_file(
     rules: Sequence[Rule],
     function: str | None = None,
     packages: Packages | None = None,
+    roles: RoleOverrides = NO_OVERRIDES,
 ) -> FileRow:
     """A file with its findings; with `function`, those in it alone, as a loss by any name.
 
@@ -39,7 +42,7 @@ def check_file(
         source = open_source(path, function, rules)
         if isinstance(source, FileRow):
             return source
-        findings = findings_of(source, rules, function, packages)
+        findings = findings_of(source, rules, function, packages, roles)
     except (SourceError, RuleError) as error:
         return FileRow(str(path), State.FAILED, str(error))
     text = Text(source.text)
@@ -112,11 +115,12 @@ def findings_of(
     rules: Sequence[Rule],
     function: str | None = None,
     packages: Packages | None = None,
+    roles: RoleOverrides = NO_OVERRIDES,
 ) -> tuple[Finding, ...]:
     """Raises SourceError where the text is no Python, RuleError where it has no such function."""
     try:
         text = Text(source.text)
-        module = lifted(source, packages or Packages())
+        module = lifted(source, packages or Packages(), roles)
         worth = words_of(tuple(rules)).units(module.index, text) if function is None else None
         return find_in(module, text, rules, function, worth)
     except RecursionError:
@@ -125,11 +129,12 @@ def findings_of(
         raise RuleError(f"{source.path}: {error}") from None
 
 
-def lifted(source: Source, packages: Packages) -> Module:
+def lifted(source: Source, packages: Packages, roles: RoleOverrides = NO_OVERRIDES) -> Module:
     """The file's module. Raises SourceError where its text is no Python."""
     path = str(source.path)
     try:
-        return Module(packages.index(os.path.abspath(path), source.text), packages)
+        index = packages.index(os.path.abspath(path), source.text)
+        return Module(index, packages, roles, role_comments(Text(source.text)))
     except SyntaxError as error:
         message = f"syntax error: {error.msg}; mend it, then run again"
         raise SourceError(path, message, error.lineno) from None

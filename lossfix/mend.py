@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lossfix.check import findings_of, open_source, with_problems
 from lossfix.errors import LossfixError, SourceError
+from lossfix.graph.module import NO_OVERRIDES
 from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
@@ -22,6 +23,7 @@ from lossfix.rules.contracts import CONTRACTS, Contract
 from lossfix.rules.findings import Finding
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source, write_source
+from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
 from lossfix.verify.verdict import Outcome, Verdict
 
@@ -46,6 +48,7 @@ class Settings:
     write: bool = False
     ask: Ask | None = None
     prover: Prover | None = None
+    roles: RoleOverrides = NO_OVERRIDES
 
 
 @dataclass
@@ -82,7 +85,9 @@ class _Mending:
 
     def row(self) -> FileRow:
         """Raises SourceError and RuleError."""
-        findings = findings_of(self.source, self.settings.rules, self.function)
+        findings = findings_of(
+            self.source, self.settings.rules, self.function, None, self.settings.roles
+        )
         waiting: Sequence[Finding] = [found for found in findings if not found.suppressed]
         if not waiting:
             return self._row(findings, (), "")
@@ -117,6 +122,7 @@ class _Mending:
                 decide,
                 function=self.function,
                 sharpness=sharpness or self.settings.sharpness,
+                roles=self.settings.roles,
             )
         except SyntaxError as error:
             message = f"a fix would not parse ({error.msg}); nothing written"

@@ -106,7 +106,8 @@ def _checked(
             continue
         if step is not None:
             step(str(plan.target.path))
-        files.append(check_file(plan.target.path, plan.rules, plan.target.function, packages))
+        target, roles = plan.target, plan.config.roles
+        files.append(check_file(target.path, plan.rules, target.function, packages, roles))
     return files
 
 

@@ -56,7 +56,15 @@ def rewrite_paths(
                 continue
             step(str(plan.target.path))
             permitted = allowed_by(plan.config.allow, every_rule())
-            settings = Settings(plan.rules, permitted, plan.config.sharpness, write, ask, prover)
+            settings = Settings(
+                plan.rules,
+                permitted,
+                plan.config.sharpness,
+                write,
+                ask,
+                prover,
+                plan.config.roles,
+            )
             files.append(mend_file(plan.target.path, settings, plan.target.function))
     _show(files, write, output_format)
     return rewrite_exit_code(files, write)

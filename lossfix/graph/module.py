@@ -15,7 +15,9 @@ from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, R
 from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Packages
 from lossfix.graph.surroundings import Surroundings, is_static
+from lossfix.source.roles import RoleOverrides
 
+NO_OVERRIDES = RoleOverrides()
 MODULE_LEVEL = ""
 """The name of the unit that stands at the top of the file."""
 
@@ -23,8 +25,16 @@ MODULE_LEVEL = ""
 class Module:
     """One file: its index, and its units as far as they were asked for."""
 
-    def __init__(self, index: Index, packages: Packages | None = None) -> None:
+    def __init__(
+        self,
+        index: Index,
+        packages: Packages | None = None,
+        roles: RoleOverrides = NO_OVERRIDES,
+        comments: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`roles` and `comments`, by the line of a `def`, say what parameters stand for."""
         self.index = index
+        self._said = (roles, comments or {})
         self.numbers = Numbering()
         self.surroundings = Surroundings(index, self.numbers, packages or Packages(), self._closure)
         self._lifters: dict[str, Lifter] = {}
@@ -148,8 +158,21 @@ class Module:
 
     def _parameters(self, place: Place) -> dict[str, Node]:
         if place.name not in self._inputs:
-            self._inputs[place.name] = parameters(place, self.numbers, self.surroundings)
+            found = parameters(place, self.numbers, self.surroundings)
+            self._inputs[place.name] = self._as_said(place, found)
         return self._inputs[place.name]
+
+    def _as_said(self, place: Place, found: dict[str, Node]) -> dict[str, Node]:
+        """The parameters with the roles that a person gave them."""
+        overrides, comments = self._said
+        here = comments.get(place.tree.lineno, {})
+        if not overrides and not here:
+            return found
+        said = {name: here.get(name) or overrides.role_of(name) for name in found}
+        return {
+            name: replace(node, role=Role(said[name])) if said[name] else node
+            for name, node in found.items()
+        }
 
     def _roles(self, place: Place) -> list[Role]:
         return [node.role for node in self._parameters(place).values() if node.role is not None]

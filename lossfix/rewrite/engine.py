@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lossfix.errors import RewriteError
-from lossfix.graph.module import Module
+from lossfix.graph.module import NO_OVERRIDES, Module
 from lossfix.graph.packages import Packages
 from lossfix.rewrite.apply import apply_edits
 from lossfix.rewrite.build import fix_for
@@ -21,6 +21,8 @@ from lossfix.rewrite.unused import drop_unused
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding
 from lossfix.rules.rule import Rule
+from lossfix.source.comments import role_comments
+from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Span, Text
 
 MAX_PASSES = 50
@@ -71,6 +73,7 @@ def rewrite_text(
     *,
     function: str | None = None,
     sharpness: float | None = None,
+    roles: RoleOverrides = NO_OVERRIDES,
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
@@ -80,8 +83,9 @@ def rewrite_text(
     packages = Packages()
     applied: list[Fix] = []
     for passes in range(1, MAX_PASSES + 1):
-        module = Module(packages.index(os.path.abspath(path), content), packages)
         text = Text(content)
+        index = packages.index(os.path.abspath(path), content)
+        module = Module(index, packages, roles, role_comments(text))
         findings = find_in(module, text, rules, function)
         fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
         if not fixes:

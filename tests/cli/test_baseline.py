@@ -116,7 +116,7 @@ class TestGone:
         assert "src/a.py" in {entry["path"] for entry in entries}
 
     def test_a_file_that_cannot_be_parsed_keeps_its_entries(self, lossfix, recorded):
-        (recorded / "src" / "a.py").write_text("import tensorflow as tf\ndef f(:\n")
+        (recorded / "src" / "a.py").write_text("import tensorflow as tf\ndef my_loss(:\n")
         ran = lossfix("check", "--write-baseline", NAME, ".")
         assert ran.code == 2
         assert "src/a.py:2: syntax error" in ran.err

@@ -108,10 +108,10 @@ def test_rules_are_chosen_by_code_prefix_or_name(lossfix, folder):
 @pytest.mark.parametrize(
     ("name", "data", "said"),
     [
-        ("syntax.py", b"import tensorflow\ndef f(:\n", "syntax.py:2: syntax error"),
+        ("syntax.py", b"import tensorflow\ndef my_loss(:\n", "syntax.py:2: syntax error"),
         ("latin.py", b"import tensorflow\nx = '\xe9'\n", "latin.py:2: "),
-        ("null.py", b"import tensorflow\nx = '\x00'\n", "null.py"),
-        ("deep.py", b"import tensorflow\nx = " + b"(" * 5000 + b")" * 5000, "deep.py"),
+        ("null.py", b"import tensorflow\nloss = '\x00'\n", "null.py"),
+        ("deep.py", b"import tensorflow\nloss = " + b"(" * 5000 + b")" * 5000, "deep.py"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line_and_the_others_are_done(
