@@ -29,7 +29,7 @@ _PREDICTION_WORDS = frozenset(
 _LABEL_WORDS = frozenset(
     "true label labels target targets gt truth ytrue ground actual mask masks weight weights "
     "observed reference onehot real action actions reward rewards discount discounts index indices "
-    "ids idx lengths experience trajectory observation observations".split()
+    "ids idx lengths data dataset experience trajectory observation observations".split()
 )
 _PREDICTION_NAMES = frozenset({"y_", "y_p", "yp", "p", "pt", "x", "a", "b", "inputs", "input"})
 _LABEL_NAMES = frozenset({"y", "y_t", "yt", "t"})
@@ -89,8 +89,8 @@ def role_of(name: str, has_default: bool) -> Role:
 
 _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
-    "name dtype reduction config threshold depth classes dim dims shape factor training self "
-    "cls".split()
+    "name dtype reduction config params hparams options seed threshold depth classes dim dims "
+    "shape factor training self cls".split()
 )
 
 KERAS_PAIR = ("y_true", "y_pred")

@@ -337,7 +337,12 @@ def _is_full(part: ast.Slice) -> bool:
 
 def is_pure_call(qualified: str) -> bool:
     """Whether a call that the vocabulary does not have gives the same value each time."""
-    return is_framework(qualified) and not any(word in qualified.lower() for word in _RANDOM)
+    return is_framework(qualified) and not is_random(qualified)
+
+
+def is_random(qualified: str) -> bool:
+    """Whether a call, by its name, gives another value each time."""
+    return any(word in qualified.lower() for word in _RANDOM)
 
 
 def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:

@@ -12,6 +12,14 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_CHOOSES = {
+    **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
+    **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
+    **dict.fromkeys("logical_and logical_or logical_not one_hot argmax".split(), slice(0, 0)),
+    "where": slice(1, 3),
+}
+"""Ops that choose: which of their arguments the value itself comes from."""
+
 _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
@@ -42,6 +50,7 @@ class Facts:
         self._useful: set[int] | None = None
         self._likely: set[int] | None = None
         self._in_loss: bool | None = None
+        self._carrying: set[int] | None = None
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -64,6 +73,8 @@ class Facts:
             return True
         if node.op == INPUT:
             given = self._given(node)
+            if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
+                return any(value.number in facts.unit.trained for facts, value in given)
             by_callers = any(facts.varied(value) for facts, value in given)
             if given and self.unit.kind is Kind.HELPER:
                 return by_callers
@@ -114,6 +125,24 @@ class Facts:
                 if current.op != "stop_gradient" and not is_shape(current):
                     todo.extend(current.args)
         return id(node) in self._useful
+
+    def carries(self, node: Node) -> bool:
+        """Whether the loss depends on the value by more than an index or a condition."""
+        if self._carrying is None:
+            self._carrying = set()
+            todo = list(self.unit.results)
+            while todo:
+                current = todo.pop()
+                if id(current) in self._carrying:
+                    continue
+                self._carrying.add(id(current))
+                if current.op in _CHOOSES:
+                    todo.extend(current.args[_CHOOSES[current.op]])
+                elif current.op == OPAQUE and current.name == "[]":
+                    todo.extend(current.args[:1])
+                else:
+                    todo.extend(current.args)
+        return id(node) in self._carrying
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""

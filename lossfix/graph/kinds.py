@@ -43,6 +43,8 @@ def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
             return Kind.METRIC
         if of_loss:
             return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
+    if _stands_among_metrics(index.path):
+        return Kind.METRIC
     if speaks_of_loss(name):
         return Kind.LOSS
     if owner is None and place.parent is None and stands_among_losses(index.path):
@@ -69,3 +71,14 @@ def stands_among_losses(path: str) -> bool:
     """Whether a file, or the folder it is in, is called after losses."""
     folder, file = os.path.split(path)
     return speaks_of_loss(file.partition(".")[0]) or speaks_of_loss(os.path.basename(folder))
+
+
+def _stands_among_metrics(path: str) -> bool:
+    """Whether a file, or the folder it is in, is called after metrics, and not after losses."""
+    folder, file = os.path.split(path)
+    names = (file.partition(".")[0], os.path.basename(folder))
+    return any(map(_is_metrics, names)) and not any(map(speaks_of_loss, names))
+
+
+def _is_metrics(name: str) -> bool:
+    return name.lower().endswith(("metric", "metrics")) or name in ("eval", "evaluation", "stats")

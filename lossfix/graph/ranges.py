@@ -331,6 +331,8 @@ def _is_width(first: Node, second: Node) -> bool:
 def _is_peak(shift: Node, value: Node, ops: tuple[str, ...]) -> bool:
     """Whether `shift` is the maximum of `value`, or another of `ops`, along an axis or over all."""
     shift = _unwrapped(shift)
+    if shift.op == "where" and shift.args[2].op in (CONST, "zeros_like"):
+        shift = _unwrapped(shift.args[1])  # where(is_finite(m), m, 0)
     return shift.op in ops and _bare(shift.args[0]).number == value.number
 
 

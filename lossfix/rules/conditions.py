@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from lossfix.graph.express import is_random
 from lossfix.graph.formats import FORMATS
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
@@ -192,6 +193,18 @@ def tilts(match: Match) -> bool:
         bool(uses)
         and len(products) == len(uses)
         and all(_vanishes(_outermost_product(match, product), x, t) for product in products)
+    )
+
+
+def carries(match: Match) -> bool:
+    """The value itself enters the loss, and does not only say where to look or what to choose."""
+    return match.facts.carries(match.root)
+
+
+def is_sampled(name: str) -> Condition:
+    """The value is made with random noise: a step at it draws a sample."""
+    return lambda match: any(
+        node.op == OPAQUE and is_random(node.name) for node in match.values[name].walk()
     )
 
 

@@ -105,7 +105,7 @@ def _all_findings(
     facts: Sequence[Facts], module: Module, index: _Rules, text: Text
 ) -> Iterator[Finding]:
     for each in facts:
-        matches = _most_specific(list(_matches(each, each.unit.nodes, module.numbers, index)))
+        matches = _most_specific(list(_matches(each, each.unit, module.numbers, index)))
         yield from (_finding(rule, hit, text) for rule, hit in matches)
     if len(facts) > 1:
         for each in facts:
@@ -114,15 +114,17 @@ def _all_findings(
 
 def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> Iterator[Finding]:
     """Findings in functions of the file that only their caller's values make: no fix is local."""
-    nodes = _run_through(facts.unit, module.index)
-    hits = [
-        (rule, hit)
-        for rule, hit in _matches(facts, nodes, module.numbers, index)
-        if _straddles(hit) or rule.scope is not Scope.ANYWHERE
-    ]
-    for rule, hit in _most_specific(hits):
-        reason = f"{_ACROSS}: what {facts.unit.name or 'the module'} gives makes it so"
-        yield replace(_finding(rule, hit, text), reason=reason)
+    caller = facts.unit
+    for name, nodes in _run_through(caller, module.index).items():
+        callee = replace(caller, name=name, tree=module.index.places[name].tree, nodes=nodes)
+        hits = [
+            (rule, hit)
+            for rule, hit in _matches(facts, callee, module.numbers, index)
+            if _straddles(hit) or (rule.range_of and rule.scope is not Scope.ANYWHERE)
+        ]
+        for rule, hit in _most_specific(hits):
+            reason = f"{_ACROSS}: what {caller.name or 'the module'} gives makes it so"
+            yield replace(_finding(rule, hit, text), reason=reason)
 
 
 _ACROSS = "across-functions"
@@ -138,19 +140,20 @@ def _frame_of(hit: Match) -> str:
     return hit.root.origin.frame.name
 
 
-def _run_through(unit: Unit, home: Index) -> tuple[Node, ...]:
-    """The values that functions of the file make of what a unit gives them, in its own calls."""
+def _run_through(unit: Unit, home: Index) -> Mapping[str, tuple[Node, ...]]:
+    """What functions of the file, by name, make of the values that a unit gives them."""
     own = {id(node) for node in unit.nodes}
     own |= {id(node.inner) for node in unit.nodes if node.inner is not None}
-    found: dict[int, Node] = {}
+    found: defaultdict[str, dict[int, Node]] = defaultdict(dict)
     for call in unit.calls:
         for node in call.result.walk():
             origin = node.origin
             if id(node) in own or origin is None or node.inner is not None:
                 continue
-            if origin.frame.home is home and origin.frame.name != unit.name:
-                found[id(node)] = node
-    return tuple(found.values())
+            name = origin.frame.name
+            if origin.frame.home is home and name != unit.name and name in home.places:
+                found[name][id(node)] = node
+    return {name: tuple(nodes.values()) for name, nodes in found.items()}
 
 
 def facts_of(units: Sequence[Unit]) -> tuple[Facts, ...]:
@@ -186,17 +189,18 @@ def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
 
 
 def _matches(
-    facts: Facts, nodes: Sequence[Node], numbers: Numbering, index: _Rules
+    facts: Facts, unit: Unit, numbers: Numbering, index: _Rules
 ) -> Iterator[tuple[Rule, Match]]:
-    unit = facts.unit
     if unit.kind is Kind.METRIC:
         return
-    for node in nodes:
+    for node in unit.nodes:
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
                 if not in_scope(rule.scope, node, facts):
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
+                    if hit.conditional and not facts.active(node):
+                        continue
                     if _holds(rule, hit):
                         yield rule, hit
                         break

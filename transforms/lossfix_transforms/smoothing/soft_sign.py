@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, negated, varied, weighs_a_gradient
+from lossfix.rules.conditions import all_of, any_of, is_sampled, negated, varied, weighs_a_gradient
 from lossfix.rules.contracts import Relaxed
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
@@ -18,7 +18,7 @@ RULE = Rule(
     rewrites=(Rewrite(ops.sign(x), ops.tanh(Sharpness() * x)),),
     contract=Relaxed(),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), negated(weighs_a_gradient)),
+    when=all_of(varied("x"), negated(any_of(weighs_a_gradient, is_sampled("x")))),
     message=(
         "the gradient of sign is 0: training runs without an error and the weights never " "move"
     ),
