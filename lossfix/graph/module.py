@@ -76,7 +76,8 @@ class Module:
         """
         wanted = list(dict.fromkeys(names))
         found: dict[str, Unit] = {}
-        if not self.surroundings.reaches_framework():
+        others = tuple(others)
+        if not (wanted or others) or not self.surroundings.reaches_framework():
             return ()
         handed = self.surroundings.handed_over
         losses = [n for n in wanted if self._is_loss(n)]

@@ -22,6 +22,9 @@ _MOST_STEPS = 8  # re-exports that are followed
 _WORTH_READING = re.compile(
     rb"log|exp|sqrt|norm|softmax|sigmoid|square|clip|maximum|import|sum|mean|pow|where|abs|relu"
 )
+_IMPORTS_FRAMEWORK = re.compile(
+    rb"^[ \t]*(?:import|from)[ \t]+(?:tensorflow|keras|tf_keras|keras_core)\b", re.M
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -42,6 +45,7 @@ class Packages:
     def __init__(self) -> None:
         self._files: OrderedDict[str, Index | None] = OrderedDict()
         self._texts: dict[str, int] = {}  # the hash of each kept file's text
+        self._mentioning: dict[str, bool] = {}
         self._folders: dict[str, str] = {}
         self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
 
@@ -91,11 +95,26 @@ class Packages:
         agreed = len(columns) == 1 and all(each.qualified for each in found)
         return replace(found[0], sure=agreed and all(each.sure for each in found))
 
-    def module(self, index: Index, qualified: str) -> Index | None:
-        """The file of the package that a dotted name is, where it is one."""
-        found = self._candidates(index.path, f"{qualified}.x") if index.path else ()
-        homes = (self._file(path) for path, rest in found if rest == ("x",))
-        return next((home for home in homes if home is not None), None)
+    def hands_on_framework(self, index: Index, qualified: str) -> bool:
+        """Whether an import leads to a framework, or to a file that star-imports one."""
+        if not any(self._mentions(path) for path, _ in self._candidates(index.path, qualified)):
+            return False
+        found = self.resolve(index, qualified)
+        if found is not None:
+            return found.home is None
+        homes = self._candidates(index.path, f"{qualified}.x")
+        home = next((self._file(path) for path, rest in homes if rest == ("x",)), None)
+        return home is not None and any(map(is_framework, home.stars))
+
+    def _mentions(self, path: str) -> bool:
+        if path not in self._mentioning:
+            try:
+                with open(path, "rb") as file:
+                    found = _IMPORTS_FRAMEWORK.search(file.read(_MOST_BYTES)) is not None
+            except OSError:
+                found = False
+            self._mentioning[path] = found
+        return self._mentioning[path]
 
     def _inside(self, home: Index, rest: tuple[str, ...], steps: int) -> Found | None:
         """`name` or `Class.method` in a file, or what the file itself imports by that name."""

@@ -34,9 +34,9 @@ from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Found, Packages
 from lossfix.graph.vocabulary import resolve
 
-_DEEPEST = 6  # calls within calls
+_DEEPEST = 5  # calls within calls
 _LONGEST = 300  # lines of a function that is run through
-_MOST_LINES = 4_000  # lines run through for one file
+_MOST_LINES = 2_500  # lines run through for one file
 _FOLLOWED = frozenset(
     "function register_keras_serializable staticmethod classmethod tf_export keras_export "
     "keras_cv_export export configurable do_not_convert typechecked wraps deprecated "
@@ -84,17 +84,12 @@ class Surroundings:
             self._running.pop()
 
     def reaches_framework(self) -> bool:
-        """Whether the file, or one that it imports from its package, imports a framework."""
+        """Whether the file imports a framework, itself or by what its package hands on."""
         if _imports_framework(self.index) or not self.index.path:
             return True
-        for qualified in {name for names in self.index.imports.values() for name in names}:
-            found = self.packages.resolve(self.index, qualified)
-            if found is None:
-                home = self.packages.module(self.index, qualified)
-                if home is not None and _imports_framework(home):
-                    return True
-            elif found.home is None or _imports_framework(found.home):
-                return True
+        imported = {name for names in self.index.imports.values() for name in names}
+        if any(self.packages.hands_on_framework(self.index, name) for name in imported):
+            return True
         return bool(self.index.stars)
 
     @contextmanager

@@ -16,7 +16,7 @@ from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
-from lossfix.rules.match import match
+from lossfix.rules.match import match, may_fit
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.range_text import range_text
 from lossfix.rules.rule import ROOT, Rule, Scope
@@ -196,7 +196,7 @@ def _matches(
     for node in unit.nodes:
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
-                if not in_scope(rule.scope, node, facts):
+                if not may_fit(rewrite.before, node) or not in_scope(rule.scope, node, facts):
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):

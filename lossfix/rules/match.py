@@ -7,8 +7,9 @@ operands are placed among them one by one, and a variable that stands alone take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lossfix.graph.facts import Facts
 from lossfix.graph.nodes import CONST, JOIN, LOOP, Attribute, Dynamic, Node, Unit
@@ -73,6 +74,33 @@ def match(
             state.rest,
             state.conditional,
         )
+
+
+def may_fit(term: Term, node: Node) -> bool:
+    """Whether the operands of a value are ops that a pattern wants: a look before the match."""
+    if not isinstance(term, Apply) or term.op in COMMUTATIVE | _SUM | _PRODUCT:
+        return True
+    if len(term.args) != len(node.args) or term.op in _MIRRORED:
+        return True
+    return all(
+        not isinstance(part, Apply) or arg.op == JOIN or arg.op in _fitting(part.op)
+        for part, arg in zip(term.args, node.args, strict=True)
+    )
+
+
+@cache
+def _fitting(op: str) -> Container[str]:
+    """The ops of values that a pattern's op can fit."""
+    if op in _SUM:
+        return _SUM
+    if op in _PRODUCT:
+        return _Anything()
+    return {op, _MIRRORED.get(op, op)}
+
+
+class _Anything:
+    def __contains__(self, item: object) -> bool:
+        return True
 
 
 def operands(node: Node) -> list[_Signed]:

@@ -27,6 +27,9 @@ _BY_OPERATOR = frozenset(
     "not_equal logical_and logical_or logical_not column column_kept matmul cast".split()
 )
 _METHODS = {"to_numpy": ("numpy",), "to_float": ("float", "int", "item", "tolist")}
+_EVERYWHERE = _BY_OPERATOR | {"mean", "sum", "max", "min", "reshape", "maximum", "minimum"}
+"""Ops that make no finding by themselves."""
+
 _HALVES = (".5", "/2", "/ 2")
 """What stands in a text that writes a root as a power; plain texts, and no words."""
 
@@ -65,6 +68,14 @@ class Words:
             if rule.scope is Scope.ANYWHERE
             for rewrite in rule.rewrites
         }
+        ops = {
+            term.op
+            for rule in rules
+            for rewrite in rule.rewrites
+            for term in subterms(rewrite.before)
+            if isinstance(term, Apply)
+        }
+        self.ops = sorted({word for op in ops - _EVERYWHERE for word in _spellings(op)})
         self.needs = tuple(need for need in needs if not _implied(need, needs))
 
     def in_file(self, content: str, path: str) -> bool:
@@ -78,6 +89,14 @@ class Words:
             or any(_may_stand_in(content, need) for need in self.needs)
         )
 
+    def _may_train(self, part: str) -> bool:
+        """Whether a text takes a gradient, hands a loss over, or makes one with an op of a rule."""
+        if _takes_gradient(part):
+            return True
+        if not _computes_gradient(part):
+            return False
+        return "compile" in part or " / " in part or any(_spelled(part, w) for w in self.ops)
+
     def units(self, index: Index, text: Text) -> Worth:
         """The units that may hold a finding by themselves."""
         everything = any(_renames_an_op(local, names) for local, names in index.imports.items())
@@ -88,7 +107,7 @@ class Words:
         for name, place in index.places.items():
             by_name = may_be_loss(place, index)
             part = "" if by_name or not (sinks or needs) else _text_of(place, text)
-            if by_name or (sinks and not is_test(place) and _computes_gradient(part)):
+            if by_name or (sinks and not is_test(place) and self._may_train(part)):
                 losses.append(name)
             elif everything or _in_unit(needs, part, index):
                 others.append(name)
@@ -97,14 +116,18 @@ class Words:
             for s in index.module_level
             if not isinstance(s, _SAYS_NOTHING) and not _is_docstring(s)
         )
-        if everything or _computes_gradient(top) or _in_unit(needs, top, index):
+        if everything or self._may_train(top) or _in_unit(needs, top, index):
             losses.append(MODULE_LEVEL)
         return Worth(tuple(losses), tuple(others))
 
 
+def _takes_gradient(part: str) -> bool:
+    return any(call in part for call in _SINK_CALLS)
+
+
 def _computes_gradient(part: str) -> bool:
     """Whether a text takes a gradient, or gives a value to a name that speaks of a loss."""
-    if any(call in part for call in _SINK_CALLS):
+    if _takes_gradient(part):
         return True
     return any(
         _GIVEN_A_VALUE.match(part, place)
