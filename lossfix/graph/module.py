@@ -110,19 +110,18 @@ class Module:
                         kinds[call.callee] = Kind.HELPER
                         todo.append(call.callee)
         if any(kind is not Kind.CODE and _calls_a_parameter(found[n]) for n, kind in kinds.items()):
-            for name in self._passed_around() - set(kinds):
+            for name in self._passed_around(found) - set(kinds):
                 self._add(name, found)
                 kinds[name] = Kind.HELPER
         return kinds
 
-    def _passed_around(self) -> set[str]:
+    def _passed_around(self, found: Mapping[str, Unit]) -> set[str]:
         """Functions of the file that its text takes for values: somebody else may call them."""
-        called = {id(n.func) for n in ast.walk(self.tree) if isinstance(n, ast.Call)}
-        return {
-            node.id
-            for node in ast.walk(self.tree)
-            if isinstance(node, ast.Name) and id(node) not in called
-        } & set(self.index.places)
+        trees = [*self.index.module_level, *(unit.tree for unit in found.values())]
+        parts = [node for tree in trees for node in ast.walk(tree)]
+        called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
+        names = {n.id for n in parts if isinstance(n, ast.Name) and id(n) not in called}
+        return names & set(self.index.places)
 
     def _add(self, name: str, found: dict[str, Unit]) -> None:
         unit = self.unit(name)

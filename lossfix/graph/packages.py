@@ -18,6 +18,7 @@ from lossfix.graph.vocabulary import resolve
 
 _MOST_FILES = 400  # parsed files that are kept
 _MOST_BYTES = 1_000_000  # a file that is longer is taken for data
+_HEAD = 16_000  # bytes that the imports of a file are looked for in
 _MOST_STEPS = 8  # re-exports that are followed
 _WORTH_READING = re.compile(
     rb"log|exp|sqrt|norm|softmax|sigmoid|square|clip|maximum|import|sum|mean|pow|where|abs|relu"
@@ -46,6 +47,7 @@ class Packages:
         self._files: OrderedDict[str, Index | None] = OrderedDict()
         self._texts: dict[str, int] = {}  # the hash of each kept file's text
         self._mentioning: dict[str, bool] = {}
+        self._handing: dict[tuple[str, str], bool] = {}
         self._folders: dict[str, str] = {}
         self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
 
@@ -97,6 +99,12 @@ class Packages:
 
     def hands_on_framework(self, index: Index, qualified: str) -> bool:
         """Whether an import leads to a framework, or to a file that star-imports one."""
+        key = (os.path.dirname(index.path), qualified)
+        if key not in self._handing:
+            self._handing[key] = self._hands_on(index, qualified)
+        return self._handing[key]
+
+    def _hands_on(self, index: Index, qualified: str) -> bool:
         if not any(self._mentions(path) for path, _ in self._candidates(index.path, qualified)):
             return False
         found = self.resolve(index, qualified)
@@ -110,7 +118,7 @@ class Packages:
         if path not in self._mentioning:
             try:
                 with open(path, "rb") as file:
-                    found = _IMPORTS_FRAMEWORK.search(file.read(_MOST_BYTES)) is not None
+                    found = _IMPORTS_FRAMEWORK.search(file.read(_HEAD)) is not None
             except OSError:
                 found = False
             self._mentioning[path] = found

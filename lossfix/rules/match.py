@@ -78,7 +78,15 @@ def match(
 
 def may_fit(term: Term, node: Node) -> bool:
     """Whether the operands of a value are ops that a pattern wants: a look before the match."""
-    if not isinstance(term, Apply) or term.op in COMMUTATIVE | _SUM | _PRODUCT:
+    if not isinstance(term, Apply):
+        return True
+    if term.op in _GROUPED:
+        wanted = _wanted(term)
+        if not wanted:
+            return True
+        there = {part.node.op for part in (operands(node) if node.op in _SUM else factors(node)[1])}
+        return wanted <= there or JOIN in there
+    if term.op in COMMUTATIVE:
         return True
     if len(term.args) != len(node.args) or term.op in _MIRRORED:
         return True
@@ -86,6 +94,26 @@ def may_fit(term: Term, node: Node) -> bool:
         not isinstance(part, Apply) or arg.op == JOIN or arg.op in _fitting(part.op)
         for part, arg in zip(term.args, node.args, strict=True)
     )
+
+
+_GROUPED = _SUM | _PRODUCT
+
+
+_WANTED: dict[int, tuple[Term, frozenset[str]]] = {}
+
+
+def _wanted(term: Apply) -> frozenset[str]:
+    """The ops that a sum or a product must have among its operands; kept by the term's identity."""
+    known = _WANTED.get(id(term))
+    if known is None or known[0] is not term:
+        known = _WANTED[id(term)] = (term, _ops_of_operands(term))
+    return known[1]
+
+
+def _ops_of_operands(term: Apply) -> frozenset[str]:
+    grouped = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
+    parts = [part.term for part in grouped]
+    return frozenset(p.op for p in parts if isinstance(p, Apply) and p.op not in _GROUPED)
 
 
 @cache
@@ -131,7 +159,7 @@ def factors(node: Node) -> tuple[bool, list[_Signed]]:
 
 
 def _flip(operand: _Signed) -> _Signed:
-    return replace(operand, negative=not operand.negative)
+    return _Signed(operand.node, not operand.negative, operand.inverse)
 
 
 def _chain(node: Node, ops: frozenset[str]) -> list[Node]:
@@ -260,7 +288,10 @@ class _Matcher:
     def _bind(self, name: str, node: Node, state: _State) -> Iterator[_State]:
         bound = state.values.get(name)
         if bound is None:
-            yield replace(state, values={**state.values, name: node})
+            values = {**state.values, name: node}
+            yield _State(
+                values, state.attrs, state.interior, state.after, state.rest, state.conditional
+            )
         elif bound.number == node.number:
             yield state
 
@@ -306,7 +337,8 @@ class _Matcher:
             return
         if term.op in COMMUTATIVE:
             orders.append(term.args[::-1])
-        start = replace(state, attrs=attrs, interior=(*state.interior, node))
+        interior = (*state.interior, node)
+        start = _State(state.values, attrs, interior, state.after, state.rest, state.conditional)
         for order in orders:
             states = [start]
             for part, arg in zip(order, node.args, strict=True):

@@ -35,7 +35,8 @@ _HALVES = (".5", "/2", "/ 2")
 
 _LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
 _SINK_CALLS = tuple(
-    f"{name}(" for name in "minimize gradient gradients add_loss get_updates EstimatorSpec".split()
+    ".gradient( .gradients( value_and_gradient .minimize( compute_gradients( add_loss( "
+    "get_updates( EstimatorSpec(".split()
 )
 _FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
 _CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
