@@ -110,9 +110,10 @@ class Module:
                         kinds[call.callee] = Kind.HELPER
                         todo.append(call.callee)
         if any(kind is not Kind.CODE and _calls_a_parameter(found[n]) for n, kind in kinds.items()):
-            for name in self._passed_around(found) - set(kinds):
-                self._add(name, found)
-                kinds[name] = Kind.HELPER
+            for name in self._passed_around(found):
+                if kinds.get(name, Kind.CODE) is Kind.CODE:
+                    self._add(name, found)
+                    kinds[name] = Kind.HELPER
         return kinds
 
     def _passed_around(self, found: Mapping[str, Unit]) -> set[str]:
