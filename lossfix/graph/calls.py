@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from lossfix.graph.conventions import is_layer
-from lossfix.graph.express import Lifting, is_pure_call, lift_expression
+from lossfix.graph.express import is_pure_call, lift_expression
+from lossfix.graph.lifting import Lifting
 from lossfix.graph.names import BACKENDS, dotted, is_framework, qualify
 from lossfix.graph.nodes import (
     CALLABLE,
@@ -197,10 +198,10 @@ def _called(
     if isinstance(target, Layer):
         return _activated(lifter, expr, target.activation, args)
     if isinstance(target, Constructor):
-        return lifter.module.build(target, args, named, lifter.depth)
+        return lifter.module.objects.build(target, args, named, lifter.depth)
     if isinstance(target, Instance):
         for name in ("call", "__call__"):
-            method = lifter.module.method(target.owner, target.home, name)
+            method = lifter.module.objects.method(target.owner, target.home, name)
             if method is not None and isinstance(method.target, Function):
                 bound = replace(method.target, receiver=target.attributes)
                 return _run(lifter, expr, bound, args, named)
@@ -213,10 +214,10 @@ def _own_method(lifter: Lifting, name: str) -> Node | None:
     owner = lifter.frame.owner
     if owner is None:
         return None
-    method = lifter.module.method(owner, lifter.frame.home, name)
+    method = lifter.module.objects.method(owner, lifter.frame.home, name)
     if method is not None and isinstance(method.target, Function):
         return replace(method, target=replace(method.target, receiver=_attributes(lifter)))
-    attribute = lifter.module.attribute(lifter.frame, f"self.{name}")
+    attribute = lifter.module.objects.attribute(lifter.frame, f"self.{name}")
     return attribute if attribute is not None and attribute.op == CALLABLE else None
 
 
@@ -232,13 +233,13 @@ def _method_of(lifter: Lifting, function: ast.Attribute, base: Node | None) -> N
         and isinstance(value.func, ast.Name)
         and value.func.id == "super"
     ):
-        method = lifter.module.parent_method(lifter.frame, function.attr)
+        method = lifter.module.objects.parent_method(lifter.frame, function.attr)
         receiver: Mapping[str, Node] | None = _attributes(lifter)
     elif base is not None and isinstance(base.target, Instance):
-        method = lifter.module.method(base.target.owner, base.target.home, function.attr)
+        method = lifter.module.objects.method(base.target.owner, base.target.home, function.attr)
         receiver = base.target.attributes
     elif base is not None and isinstance(base.target, Constructor):
-        method = lifter.module.method(base.target.owner, base.target.home, function.attr)
+        method = lifter.module.objects.method(base.target.owner, base.target.home, function.attr)
         receiver = None
     else:
         return None
@@ -280,7 +281,7 @@ def _run(
     result = _written_here(ran.result, lifter.origin(expr))
     if function.receiver is not None and lifter.frame.owner is not None:
         name = getattr(function.tree, "name", "")
-        other = lifter.module.overridden(lifter.frame, name)
+        other = lifter.module.objects.overridden(lifter.frame, name)
         if other and result.inner is not None:
             result = replace(result, unsure=f"{other} has a {name} of its own")
     if function.frame.home is lifter.frame.home:

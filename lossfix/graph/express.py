@@ -4,90 +4,22 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from lossfix.graph.conventions import role_of
-from lossfix.graph.index import ClassInfo, Index
+from lossfix.graph.lifting import Lifting
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import (
     CONST,
     FREE,
     INPUT,
     OPAQUE,
-    Call,
-    Constructor,
-    Frame,
     Function,
     Instance,
     Node,
     Origin,
 )
-from lossfix.graph.number import Numbering
-
-
-class Surroundings(Protocol):
-    """What is known of the code around a scope: names of its file, its package, its classes."""
-
-    numbers: Numbering
-    unsure: set[str]
-
-    def named(self, frame: Frame, name: str) -> Node | None: ...
-    def imported(self, frame: Frame, qualified: str) -> Node | str | None: ...
-    def starred(self, frame: Frame, name: str) -> str | None: ...
-    def attribute(self, frame: Frame, name: str) -> Node | None: ...
-    def computed(
-        self, frame: Frame, name: str, receiver: Mapping[str, Node], depth: int
-    ) -> Node | None: ...
-    def overridden(self, frame: Frame, name: str) -> str: ...
-    def siblings(self, frame: Frame, name: str) -> Mapping[str, Node]: ...
-    def method(self, owner: ClassInfo, home: Index, name: str) -> Node | None: ...
-    def parent_method(self, frame: Frame, name: str) -> Node | None: ...
-    def run(
-        self, function: Function, args: list[Node], named: Mapping[str, Node], depth: int
-    ) -> Ran | None: ...
-    def build(
-        self, target: Constructor, args: list[Node], named: Mapping[str, Node], depth: int
-    ) -> Node: ...
-    def note_loss(self, frame: Frame) -> None: ...
-    def note_metric(self, frame: Frame) -> None: ...
-    def note_ambiguous(self, frame: Frame, name: str) -> None: ...
-
-
-class Lifting(Protocol):
-    """What lifting an expression asks of whoever lifts the statements around it."""
-
-    module: Surroundings
-    numbers: Numbering
-    frame: Frame
-    imports: Mapping[str, tuple[str, ...]]
-    scope: dict[str, Node]
-    depth: int
-    yields: bool
-
-    def origin(self, code: ast.expr | ast.AugAssign) -> Origin: ...
-    def record(self, node: Node) -> None: ...
-    def look_up(self, name: str) -> Node | None: ...
-    def note_load(self, name: ast.Name) -> None: ...
-    def note_names(self, expr: ast.AST) -> None: ...
-    def note_captured(self, tree: ast.AST) -> None: ...
-    def note_call(self, call: Call) -> None: ...
-    def note_sink(self, node: Node) -> None: ...
-    def note_trained(self, node: Node) -> None: ...
-    def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node: ...
-    def bind(self, name: str, node: Node) -> None: ...
-    def define(self, name: str, node: Node, simple: bool) -> None: ...
-    def call(self, expr: ast.Call) -> Node: ...
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Ran:
-    """What running through a function gave: its value, its arguments, and what it set on `self`."""
-
-    result: Node
-    arguments: Mapping[str, Node]
-    attributes: Mapping[str, Node]
-
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -173,11 +105,11 @@ def _dotted_value(lifter: Lifting, expr: ast.Attribute, text: str) -> Node | Non
     if root == "self":
         lifter.note_names(expr)
         receiver = {n: node for n, node in lifter.scope.items() if n.startswith("self.")}
-        attribute = lifter.module.computed(lifter.frame, text, receiver, lifter.depth)
-        attribute = attribute or lifter.module.attribute(lifter.frame, text)
+        attribute = lifter.module.objects.computed(lifter.frame, text, receiver, lifter.depth)
+        attribute = attribute or lifter.module.objects.attribute(lifter.frame, text)
         if attribute is not None:
             lifter.scope = {
-                **lifter.module.siblings(lifter.frame, text),
+                **lifter.module.objects.siblings(lifter.frame, text),
                 **lifter.scope,
                 text: attribute,
             }

@@ -244,3 +244,32 @@ def _aliases(
         if qualified is not None and is_framework(qualified):
             found[name] = (qualified,)
     return found
+
+
+def is_number(value: ast.expr) -> bool:
+    """Whether an expression may be a number that is worked out from numbers."""
+    return isinstance(value, (ast.Constant, ast.UnaryOp, ast.BinOp))
+
+
+def is_static(tree: ast.AST) -> bool:
+    return any(
+        isinstance(d, ast.Name) and d.id == "staticmethod"
+        for d in getattr(tree, "decorator_list", ())
+    )
+
+
+_FOLLOWED = frozenset(
+    "function register_keras_serializable staticmethod classmethod tf_export keras_export "
+    "keras_cv_export export configurable do_not_convert typechecked wraps deprecated "
+    "deprecated_args do_not_doc_inheritors jit".split()
+)
+"""Decorators that leave what a function computes as it is."""
+
+
+def is_followed(tree: FunctionTree) -> bool:
+    """Whether a call of the function gives what its text says: no decorator that may change it."""
+    for decorator in tree.decorator_list:
+        called = decorator.func if isinstance(decorator, ast.Call) else decorator
+        if (dotted(called) or "").rpartition(".")[2] not in _FOLLOWED:
+            return False
+    return True

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lossfix.graph.calls import lift_call
-from lossfix.graph.express import Surroundings, binary, lift_expression
+from lossfix.graph.express import binary, lift_expression
+from lossfix.graph.lifting import Surroundings
 from lossfix.graph.nodes import (
     CONST,
     JOIN,

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
-from lossfix.graph.index import Index, Place, defaults_of, index_of
+from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
 from lossfix.graph.kinds import is_keras_pair, is_test, kind_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Packages
-from lossfix.graph.surroundings import Surroundings, is_static
+from lossfix.graph.surroundings import Surroundings
 from lossfix.source.roles import RoleOverrides
 
 NO_OVERRIDES = RoleOverrides()
@@ -109,7 +109,8 @@ class Module:
                     if call.callee in found:
                         kinds[call.callee] = Kind.HELPER
                         todo.append(call.callee)
-        if any(kind is not Kind.CODE and _calls_a_parameter(found[n]) for n, kind in kinds.items()):
+        in_losses = [found[n] for n, kind in kinds.items() if kind in (Kind.LOSS, Kind.HELPER)]
+        if any(map(_calls_a_parameter, in_losses)):
             for name in self._passed_around(found):
                 if kinds.get(name, Kind.CODE) is Kind.CODE:
                     self._add(name, found)
