@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -62,10 +62,25 @@ def find_in(
         facts = facts_of(module.survey(worth.losses, worth.others))
     else:
         facts = (Facts(_as_loss(module, function)),)
+    found = _settled(_all_findings(facts, module, index, text), module)
+    found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
+    if may_speak_to_lossfix(text.content):
+        from lossfix.rules.suppress import mark_suppressed
+
+        return mark_suppressed(found, text)
+    return tuple(found)
+
+
+def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
+    """One finding a piece of text, at the place that a person would mend.
+
+    What a call completes is reported at the call; what a helper wrote by itself in the helper; and
+    what only a caller's values show is reported last, where nothing else is.
+    """
     best: dict[int, tuple[tuple[int, int, int], Finding]] = {}
     completed: set[int] = set()  # what helpers wrote and the text of a call completes
     elsewhere: list[tuple[int, Finding]] = []  # what a helper wrote, and the call shows to be bad
-    for finding in _all_findings(facts, module, index, text):
+    for finding in findings:
         inner = _inner_code(finding.match)
         if inner is not None and _within_helper(finding.match):
             elsewhere.append((inner, finding))
@@ -92,13 +107,7 @@ def find_in(
             best[code] = (_LOWEST, finding)
         elif not _is_found_there(finding, module):
             best.setdefault(_code(finding.match), (_LOWEST, _in_helper(finding)))
-    found = [finding for code, (_, finding) in best.items() if code not in completed]
-    found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
-    if may_speak_to_lossfix(text.content):
-        from lossfix.rules.suppress import mark_suppressed
-
-        return mark_suppressed(found, text)
-    return tuple(found)
+    return [finding for code, (_, finding) in best.items() if code not in completed]
 
 
 def _all_findings(
