@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lossfix.rules.contracts import Contract
-from lossfix.rules.findings import Finding
-from lossfix.source.text import Text
-
 if TYPE_CHECKING:
+    from lossfix.rules.contracts import Contract
+    from lossfix.rules.findings import Finding
+    from lossfix.source.text import Text
     from lossfix.verify.verdict import Verdict
 
 
@@ -51,13 +50,17 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: its state, why, its findings, and the change that was made or would be."""
+    """One file: its state, why, its findings, and the change that was made or would be.
+
+    `reads` are the other paths that the answer rests on, whether there is a file or not.
+    """
 
     path: str
     state: State
     reason: str = ""
     findings: tuple[FindingRow, ...] = ()
     diff: str = ""
+    reads: tuple[str, ...] = ()
 
 
 def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
