@@ -20,10 +20,15 @@ EMPTY = "is empty"
 NOTEBOOK = "is a notebook; export its code to a .py file to have it checked"
 
 
-def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -> FileRow:
-    """A file with its findings; with `function`, those in it alone, as a loss by any name."""
+def check_file(
+    path: Path, rules: Sequence[Rule], function: str | None = None, data: bytes | None = None
+) -> FileRow:
+    """A file with its findings; with `function`, those in it alone, as a loss by any name.
+
+    `data` are the file's bytes, where they were read already.
+    """
     try:
-        source = open_source(path, function)
+        source = open_source(path, function, data)
         if isinstance(source, FileRow):
             return source
         findings = findings_of(source, rules, function)
@@ -34,14 +39,16 @@ def check_file(path: Path, rules: Sequence[Rule], function: str | None = None) -
     return FileRow(str(path), State.FINDINGS if rows else State.CLEAN, "", rows)
 
 
-def open_source(path: Path, function: str | None = None) -> Source | FileRow:
+def open_source(
+    path: Path, function: str | None = None, data: bytes | None = None
+) -> Source | FileRow:
     """The file's text; a finished row where its bytes show that there is nothing to look at.
 
     Raises SourceError where it cannot be read, decoded or parsed.
     """
     if path.suffix == ".ipynb":
         return FileRow(str(path), State.SKIPPED, NOTEBOOK)
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     if not data.strip():
         return FileRow(str(path), State.SKIPPED, EMPTY)
     source = decode(path, data)

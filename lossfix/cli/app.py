@@ -47,6 +47,10 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", help="An input, such as 'y_pred=float32[8,10] in (0,1)'."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
+]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
@@ -91,10 +95,11 @@ def check(
     select: Select = None,
     ignore: Ignore = None,
     output_format: OutputFormat = Format.TEXT,
+    jobs: Jobs = None,
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
     with progress("checking") as step:
-        answer = check_paths(paths, _names(select), _names(ignore), output_format.value, step)
+        answer = check_paths(paths, _names(select), _names(ignore), output_format.value, step, jobs)
     return print_answer(answer)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from lossfix.check import check_file
 from lossfix.cli.exits import ERROR, exit_code
 from lossfix.cli.memory import Answer
 from lossfix.cli.targets import targets_of
-from lossfix.errors import RuleError, SourceError
+from lossfix.errors import LossfixError, SourceError
+from lossfix.many import check_many
 from lossfix.report.rows import FileRow, State
 from lossfix.report.text import check_text, failures_text
-from lossfix.rules.registry import selected
 
 TEXT, JSON = "text", "json"
 FORMATS = (TEXT, JSON)
@@ -24,23 +23,29 @@ def check_paths(
     ignore: Sequence[str] = (),
     output_format: str = TEXT,
     step: Callable[[str], None] | None = None,
+    jobs: int | None = None,
 ) -> Answer:
-    """Checks every file; `step` is told each one before it is checked."""
+    """Checks every file, by `jobs` processes; `step` is told of each one that is not known yet."""
+    targets = list(targets_of(paths))
+    named = [(str(t.path), t.function) for t in targets if not isinstance(t, SourceError)]
     try:
-        rules = selected(select, ignore)
-    except RuleError as error:
+        rows = iter(check_many(named, select, ignore, jobs=jobs, step=step))
+    except LossfixError as error:
         return Answer("", f"error: {error}\n", ERROR)
-    files: list[FileRow] = []
-    for target in targets_of(paths):
-        if isinstance(target, SourceError):
-            files.append(FileRow(target.path, State.FAILED, str(target)))
-            continue
-        if step is not None:
-            step(str(target.path))
-        files.append(check_file(target.path, rules, target.function))
+    files = [
+        (
+            FileRow(target.path, State.FAILED, str(target))
+            if isinstance(target, SourceError)
+            else next(rows)
+        )
+        for target in targets
+    ]
     failures = failures_text(files)
     return Answer(
-        f"{_text_of(files, output_format)}\n", f"{failures}\n" if failures else "", exit_code(files)
+        f"{_text_of(files, output_format)}\n",
+        f"{failures}\n" if failures else "",
+        exit_code(files),
+        [path for file in files for path in file.reads],
     )
 
 

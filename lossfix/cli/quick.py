@@ -5,15 +5,15 @@ Whatever is not plainly understood here is left to the full parser.
 
 from __future__ import annotations
 
-import os
 import sys
+import time
 from collections.abc import Sequence
 
 from lossfix.cli.memory import recall, remember
 
 _LISTS = ("--select", "--ignore")
 _FORMAT = "--output-format"
-_FEW = 20  # files; a longer run shows its progress, which the full parser does
+_JOBS = ("--jobs", "-j")
 
 
 def quick_check(arguments: Sequence[str]) -> int | None:
@@ -21,7 +21,7 @@ def quick_check(arguments: Sequence[str]) -> int | None:
     if not arguments or arguments[0] != "check":
         return None
     paths: list[str] = []
-    options: dict[str, list[str]] = {"--select": [], "--ignore": [], _FORMAT: []}
+    options: dict[str, list[str]] = {name: [] for name in (*_LISTS, *_JOBS, _FORMAT)}
     rest = list(arguments[1:])
     while rest:
         argument = rest.pop(0)
@@ -35,20 +35,25 @@ def quick_check(arguments: Sequence[str]) -> int | None:
         else:
             paths.append(argument)
     formats = options[_FORMAT] or ["text"]
-    if not paths or formats[-1] not in ("text", "json") or _is_long(paths):
+    jobs = [text for name in _JOBS for text in options[name]]
+    if not paths or formats[-1] not in ("text", "json") or not _are_numbers(jobs):
         return None
+    asked = time.time_ns()
     answer = recall(arguments, paths)
     if answer is None:
         from lossfix.cli.checking import check_paths
+        from lossfix.cli.progress import progress
 
-        lists = [[n for text in options[key] for n in text.split(",") if n] for key in _LISTS]
-        answer = check_paths(paths, lists[0], lists[1], formats[-1])
-        remember(arguments, paths, answer)
+        select, ignore = ([n for t in options[key] for n in t.split(",") if n] for key in _LISTS)
+        number = int(jobs[-1]) if jobs else None
+        with progress("checking") as step:
+            answer = check_paths(paths, select, ignore, formats[-1], step, number)
+        remember(arguments, paths, answer, asked)
     sys.stdout.write(answer.out)
     sys.stdout.flush()
     sys.stderr.write(answer.err)
     return answer.code
 
 
-def _is_long(paths: Sequence[str]) -> bool:
-    return sys.stderr.isatty() and (len(paths) > _FEW or any(map(os.path.isdir, paths)))
+def _are_numbers(texts: Sequence[str]) -> bool:
+    return all(text.isascii() and text.isdigit() and int(text) > 0 for text in texts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from functools import cache
 
 GROUP = "lossfix.rules"
 """A pack's entry point names a sequence of rules."""
@@ -16,8 +17,13 @@ def packs() -> Mapping[str, str]:
     The files are read as the entry points specification has them: `importlib.metadata` does the
     same, and importing it takes as long as all the rest of a check.
     """
+    return _packs_on(tuple(sys.path))
+
+
+@cache
+def _packs_on(folders: tuple[str, ...]) -> Mapping[str, str]:
     found: dict[str, str] = {}
-    for folder in dict.fromkeys(sys.path):
+    for folder in dict.fromkeys(folders):
         for entry in _listed(folder):
             if entry.endswith((".dist-info", ".egg-info")):
                 found = {**_group_in(os.path.join(folder, entry, "entry_points.txt")), **found}
