@@ -33,13 +33,17 @@ def check_file(
     function: str | None = None,
     packages: Packages | None = None,
     roles: RoleOverrides = NO_OVERRIDES,
+    data: bytes | None = None,
 ) -> FileRow:
     """A file with its findings; with `function`, those in it alone, as a loss by any name.
 
-    `packages` remembers the files that names lead to, from one file to the next.
+    `packages` remembers the files that names lead to, from one file to the next; `data` are the
+    file's bytes, where they were read already.
     """
+    packages = packages or Packages()
+    packages.clear_reads()
     try:
-        source = open_source(path, function, rules)
+        source = open_source(path, function, rules, data)
         if isinstance(source, FileRow):
             return source
         findings = findings_of(source, rules, function, packages, roles)
@@ -55,7 +59,8 @@ def check_file(
     if function is None:
         rows, suppressed = with_problems(rows, suppressed, findings, source, rules)
     state = State.FINDINGS if rows else State.CLEAN
-    return FileRow(str(path), state, "", rows, suppressed=suppressed)
+    reads = tuple(sorted(packages.reads - {os.path.abspath(path)}))
+    return FileRow(str(path), state, "", rows, suppressed=suppressed, reads=reads)
 
 
 def with_problems(
@@ -89,7 +94,10 @@ def _place(row: FindingRow) -> tuple[int, int]:
 
 
 def open_source(
-    path: Path, function: str | None = None, rules: Sequence[Rule] = ()
+    path: Path,
+    function: str | None = None,
+    rules: Sequence[Rule] = (),
+    data: bytes | None = None,
 ) -> Source | FileRow:
     """The file's text; a finished row where its bytes show that there is nothing to look at.
 
@@ -97,7 +105,7 @@ def open_source(
     """
     if path.suffix == ".ipynb":
         return FileRow(str(path), State.SKIPPED, NOTEBOOK)
-    data = read_bytes(path)
+    data = read_bytes(path) if data is None else data
     if not data.strip():
         return FileRow(str(path), State.SKIPPED, EMPTY)
     if function is None and not may_hold_a_loss(data):

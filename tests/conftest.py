@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
+from lossfix.cache.folder import FOLDER_VARIABLE
 from lossfix.cli.main import main
-from lossfix.cli.memory import FOLDER_VARIABLE
 from lossfix.config import forget
 
 

@@ -55,6 +55,10 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", help="An input, such as 'y_pred=float32[8,10] in (0,1)'."),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
+]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
@@ -108,6 +112,7 @@ def check(
         str | None, typer.Option(metavar="FILE", help="Record what is found, and show nothing.")
     ] = None,
     output_format: OutputFormat = Format.TEXT,
+    jobs: Jobs = None,
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
     flags = flags_from(
@@ -119,7 +124,7 @@ def check(
         baseline=baseline,
     )
     with progress("checking") as step:
-        answer = check_paths(paths, flags, output_format.value, step, write_baseline)
+        answer = check_paths(paths, flags, output_format.value, step, write_baseline, jobs)
     return print_answer(answer)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from lossfix.check import check_file
 from lossfix.cli.exits import CLEAN, ERROR, exit_code
 from lossfix.cli.memory import Answer
 from lossfix.cli.targets import Plan, parse_target, plans_of
 from lossfix.config import NO_FLAGS, Flags, shown
-from lossfix.errors import ConfigError, RuleError, SourceError
-from lossfix.graph.packages import Packages
+from lossfix.errors import LossfixError, SourceError
+from lossfix.job import Job
+from lossfix.many import check_many
 from lossfix.report.rows import FileRow, State
 from lossfix.report.text import check_text, failures_text
 from lossfix.rules.registry import every_rule
@@ -32,17 +31,19 @@ def check_paths(
     output_format: str = TEXT,
     step: Callable[[str], None] | None = None,
     write_baseline: str | None = None,
+    jobs: int | None = None,
 ) -> Answer:
-    """Checks every file; `step` is told each one before it is checked.
+    """Checks every file, by `jobs` processes; `step` is told of each one that is not known yet.
 
     With `write_baseline` the findings are recorded there, and not shown.
     """
     try:
         plans = plans_of(paths, flags)
         if write_baseline is not None:
-            return _record(paths, plans, os.path.abspath(write_baseline), output_format, step)
-        return _compared(paths, plans, output_format, step)
-    except (RuleError, ConfigError, SourceError) as error:
+            place = os.path.abspath(write_baseline)
+            return _record(paths, plans, place, output_format, step, jobs)
+        return _compared(paths, plans, output_format, step, jobs)
+    except LossfixError as error:
         return Answer("", f"error: {error}\n", ERROR)
 
 
@@ -51,15 +52,16 @@ def _compared(
     plans: Sequence[Plan | SourceError],
     output_format: str,
     step: Callable[[str], None] | None,
+    jobs: int | None,
 ) -> Answer:
     """The findings that no baseline knows. Raises ConfigError for a broken baseline."""
     places = [None if isinstance(plan, SourceError) else plan.config.baseline for plan in plans]
     if not any(places):
-        return _answer(_checked(plans, step), 0, output_format)
+        return _answer(_checked(plans, step, jobs), 0, output_format)
     from lossfix.baseline import new_only, read_baseline
 
     baselines = {place: read_baseline(place) for place in dict.fromkeys(places) if place}
-    files = _checked(plans, step)
+    files = _checked(plans, step, jobs)
     looked = _looked(paths, plans, files)
     rows, gone = new_only(list(zip(files, places, strict=True)), baselines, looked)
     return _answer(rows, gone, output_format)
@@ -71,12 +73,13 @@ def _record(
     place: str,
     output_format: str,
     step: Callable[[str], None] | None,
+    jobs: int | None,
 ) -> Answer:
     """Writes the baseline; entries that this run says nothing about stay. Raises ConfigError."""
     from lossfix.baseline import entries_of, kept, read_baseline, write_baseline
 
     old = read_baseline(place) if os.path.exists(place) else {}
-    files = _checked(plans, step)
+    files = _checked(plans, step, jobs)
     folder = os.path.dirname(place)
     found = entries_of(files, folder)
     others = kept(old, _looked(paths, plans, files), folder)
@@ -95,20 +98,24 @@ def _record(
 
 
 def _checked(
-    plans: Sequence[Plan | SourceError], step: Callable[[str], None] | None
+    plans: Sequence[Plan | SourceError],
+    step: Callable[[str], None] | None,
+    jobs: int | None,
 ) -> list[FileRow]:
-    gc.disable()  # trees hold no cycles, and walking them again and again costs more than parsing
-    files: list[FileRow] = []
-    packages = Packages()
-    for plan in plans:
-        if isinstance(plan, SourceError):
-            files.append(FileRow(plan.path, State.FAILED, str(plan)))
-            continue
-        if step is not None:
-            step(str(plan.target.path))
-        target, roles = plan.target, plan.config.roles
-        files.append(check_file(target.path, plan.rules, target.function, packages, roles))
-    return files
+    """A row for each plan, in their order. Raises LossfixError where no process can be started."""
+    wanted = [_job(plan) for plan in plans if isinstance(plan, Plan)]
+    rows = iter(check_many(wanted, jobs=jobs, step=step))
+    return [
+        FileRow(plan.path, State.FAILED, str(plan)) if isinstance(plan, SourceError) else next(rows)
+        for plan in plans
+    ]
+
+
+def _job(plan: Plan) -> Job:
+    config = plan.config
+    codes = tuple(rule.code for rule in plan.rules)
+    roles = (config.predictions, config.labels, config.settings)
+    return Job(str(plan.target.path), plan.target.function, codes, roles)
 
 
 def _looked(
@@ -135,6 +142,7 @@ def _answer(files: Sequence[FileRow], gone: int, output_format: str) -> Answer:
         f"{_text_of(files, gone, output_format)}\n",
         f"{failures}\n" if failures else "",
         exit_code(files),
+        [path for file in files for path in file.reads],
     )
 
 

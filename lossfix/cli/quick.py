@@ -5,8 +5,8 @@ Whatever is not plainly understood here is left to the full parser.
 
 from __future__ import annotations
 
-import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 
 from lossfix.cli.memory import Answer, recall, remember
@@ -14,7 +14,7 @@ from lossfix.cli.memory import Answer, recall, remember
 _LISTS = ("--select", "--ignore", "--exclude")
 _FORMAT, _CONFIG, _BASELINE = "--output-format", "--config", "--baseline"
 _ISOLATED = "--no-config"
-_FEW = 20  # files; a longer run shows its progress, which the full parser does
+_JOBS = ("--jobs", "-j")
 
 
 def quick_check(arguments: Sequence[str]) -> int | None:
@@ -22,7 +22,9 @@ def quick_check(arguments: Sequence[str]) -> int | None:
     if not arguments or arguments[0] != "check":
         return None
     paths: list[str] = []
-    options: dict[str, list[str]] = {key: [] for key in (*_LISTS, _FORMAT, _CONFIG, _BASELINE)}
+    options: dict[str, list[str]] = {
+        key: [] for key in (*_LISTS, *_JOBS, _FORMAT, _CONFIG, _BASELINE)
+    }
     isolated = False
     rest = list(arguments[1:])
     while rest:
@@ -39,11 +41,14 @@ def quick_check(arguments: Sequence[str]) -> int | None:
         else:
             paths.append(argument)
     formats = options[_FORMAT] or ["text"]
-    if not paths or formats[-1] not in ("text", "json") or _is_long(paths):
+    jobs = [text for name in _JOBS for text in options[name]]
+    if not paths or formats[-1] not in ("text", "json") or not _are_numbers(jobs):
         return None
+    asked = time.time_ns()
     answer = recall(arguments, paths)
     if answer is None:
-        answer = _asked(arguments, paths, options, isolated, formats[-1])
+        number = int(jobs[-1]) if jobs else None
+        answer = _asked(arguments, paths, options, isolated, formats[-1], number, asked)
     sys.stdout.write(answer.out)
     sys.stdout.flush()
     sys.stderr.write(answer.err)
@@ -56,11 +61,14 @@ def _asked(
     options: Mapping[str, Sequence[str]],
     isolated: bool,
     output_format: str,
+    jobs: int | None,
+    asked: int,
 ) -> Answer:
     """The answer worked out, and remembered with all that it rests on."""
     from pathlib import Path
 
     from lossfix.cli.checking import check_paths
+    from lossfix.cli.progress import progress
     from lossfix.config import flags_from, rests_on
     from lossfix.errors import ConfigError
 
@@ -76,9 +84,11 @@ def _asked(
         )
     except ConfigError as error:
         return Answer("", f"error: {error}\n", 2)
-    answer = check_paths(paths, flags, output_format)
+    with progress("checking") as step:
+        answer = check_paths(paths, flags, output_format, step, None, jobs)
     if answer.code in (0, 1):
-        remember(arguments, paths, answer, [p for one in paths for p in rests_on(Path(one), flags)])
+        files = [place for one in paths for place in rests_on(Path(one), flags)]
+        remember(arguments, paths, answer, asked, files)
     return answer
 
 
@@ -86,5 +96,5 @@ def _last(values: Sequence[str]) -> str | None:
     return values[-1] if values else None
 
 
-def _is_long(paths: Sequence[str]) -> bool:
-    return sys.stderr.isatty() and (len(paths) > _FEW or any(map(os.path.isdir, paths)))
+def _are_numbers(texts: Sequence[str]) -> bool:
+    return all(text.isascii() and text.isdigit() and int(text) > 0 for text in texts)

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lossfix.rules.contracts import Contract
-from lossfix.rules.findings import Finding
-from lossfix.rules.rule import Rule
-from lossfix.source.text import Span, Text
-
 if TYPE_CHECKING:
+    from lossfix.rules.contracts import Contract
+    from lossfix.rules.findings import Finding
+    from lossfix.rules.rule import Rule
+    from lossfix.source.text import Span, Text
     from lossfix.verify.verdict import Verdict
 
 
@@ -52,7 +51,10 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: its state, why, its findings, and the change that was made or would be."""
+    """One file: its state, why, its findings, and the change that was made or would be.
+
+    `reads` are the other paths that the answer rests on, whether there is a file or not.
+    """
 
     path: str
     state: State
@@ -61,6 +63,7 @@ class FileRow:
     diff: str = ""
     suppressed: tuple[FindingRow, ...] = ()  # by a comment; no findings any more
     known: tuple[FindingRow, ...] = ()  # in the baseline; neither
+    reads: tuple[str, ...] = ()
 
 
 def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from lossfix.errors import RuleError
 from lossfix.rules.contracts import CONTRACTS
 from lossfix.rules.own import OWN_RULES
+from lossfix.rules.packs import packs
 from lossfix.rules.rule import Rule
-
-GROUP = "lossfix.rules"
-"""A pack's entry point names a sequence of rules."""
 
 
 @cache
@@ -24,7 +20,7 @@ def all_rules() -> tuple[Rule, ...]:
     Raises RuleError where a pack cannot be loaded or two rules share a code or a name.
     """
     found: list[Rule] = []
-    for name, reference in _packs().items():
+    for name, reference in packs().items():
         module, _, attribute = reference.partition(":")
         try:
             found.extend(getattr(importlib.import_module(module), attribute))
@@ -38,39 +34,6 @@ def all_rules() -> tuple[Rule, ...]:
 def every_rule() -> tuple[Rule, ...]:
     """The rules about lossfix's own comments, and those of every pack. Raises RuleError."""
     return (*OWN_RULES, *all_rules())
-
-
-def _packs() -> Mapping[str, str]:
-    """Entry points of the group, name -> "module:attribute", from what is installed on sys.path.
-
-    The files are read as the entry points specification has them: `importlib.metadata` does the
-    same, and importing it takes as long as all the rest of a check.
-    """
-    found: dict[str, str] = {}
-    for folder in dict.fromkeys(sys.path):
-        for entry in _listed(folder):
-            if entry.endswith((".dist-info", ".egg-info")):
-                found = {**_group_in(os.path.join(folder, entry, "entry_points.txt")), **found}
-    return found
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder or ".")
-    except OSError:
-        return []
-
-
-def _group_in(path: str) -> Mapping[str, str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError:
-        return {}
-    _, found, rest = text.partition(f"[{GROUP}]")
-    lines = rest.partition("\n[")[0].splitlines() if found else []
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _reject_twins(names: Sequence[str]) -> None:
