@@ -16,7 +16,6 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "keras.ops": (
         "keras.ops",
         "tensorflow.keras.ops",
-        "tf_keras.ops",
         "keras.src.ops",
         "keras_core.ops",
         "keras_core.src.ops",
@@ -25,6 +24,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "keras.backend",
         "tensorflow.keras.backend",
         "tensorflow.python.keras.backend",
+        "tf_keras.backend",
     ),
     "numpy": ("numpy",),
 }
@@ -32,11 +32,23 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
         "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero".split()
+        "is_finite is_inf squared_difference count_nonzero mul sub neg select".split()
     ),
-    "keras.backend": frozenset({"switch"}),  # wants tensors of one rank in both branches
+    # switch wants tensors of one rank in both branches
+    "keras.backend": frozenset({"switch", "logsumexp"}),
 }
 """Names that are understood and never written, by column."""
+
+RETIRED: Mapping[str, Mapping[str, str]] = {
+    "tf": dict.fromkeys(("mul", "sub", "neg", "select"), "TensorFlow 0.12"),
+    "keras.backend": {"logsumexp": "Keras 2.12"},
+}
+"""Names that no installed version has, by column, with the last version that had them."""
+
+LACKING: Mapping[str, frozenset[str]] = {
+    "tensorflow.compat.v1": frozenset({"experimental.numpy.logaddexp"}),
+}
+"""Names of a column that one of its roots does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ _DEFAULTS: Mapping[str, int | float | str | bool | None] = {
 _X = "x|logits|features|input_tensor|input|tensor|value|t|a|params|arr"
 _XY = f"{_X} y|x2|b"
 _XY1 = "x|x1|a y|x2|b"
-_AXES = "axis|reduction_indices|dim keepdims|keep_dims|keepdim=False"
+_AXES = "axis|reduction_indices keepdims|keep_dims=False"
 
 
 def _unary(name: str, **names: str) -> Op:
@@ -108,7 +120,7 @@ def _same(name: str) -> dict[str, str]:
 
 _ROWS: tuple[Op, ...] = (
     # elementwise
-    _unary("neg", tf="negative math.negative", ops="negative", np="negative"),
+    _unary("neg", tf="negative math.negative neg", ops="negative", np="negative"),
     _unary("exp", **_same("exp")),
     _unary("expm1", tf="math.expm1 expm1", ops="expm1", np="expm1"),
     _unary("log", tf="math.log log", ops="log", K="log", np="log"),
@@ -137,8 +149,8 @@ _ROWS: tuple[Op, ...] = (
     _op("nan_to_num", _X, "nan posinf neginf", ops="nan_to_num", np="nan_to_num"),
     _unary("is_inf", tf="math.is_inf is_inf", ops="isinf", np="isinf"),
     _binary("add", tf="add math.add", ops="add", np="add"),
-    _binary("sub", tf="subtract math.subtract", ops="subtract", np="subtract"),
-    _binary("mul", tf="multiply math.multiply", ops="multiply", np="multiply"),
+    _binary("sub", tf="subtract math.subtract sub", ops="subtract", np="subtract"),
+    _binary("mul", tf="multiply math.multiply mul", ops="multiply", np="multiply"),
     _binary(
         "div",
         tf="divide math.divide truediv math.truediv div realdiv",
@@ -167,7 +179,7 @@ _ROWS: tuple[Op, ...] = (
     _op(
         "where",
         "condition|cond|pred x|x1|then_expression|true_fn y|x2|else_expression|false_fn",
-        tf="where",
+        tf="where select",
         ops="where",
         K="switch",
         np="where",
@@ -201,7 +213,12 @@ _ROWS: tuple[Op, ...] = (
     _reduction("max", tf="reduce_max math.reduce_max", ops="max amax", K="max", np="max amax"),
     _reduction("min", tf="reduce_min math.reduce_min", ops="min amin", K="min", np="min amin"),
     _reduction("prod", tf="reduce_prod math.reduce_prod", ops="prod", K="prod", np="prod"),
-    _reduction("logsumexp", tf="reduce_logsumexp math.reduce_logsumexp", ops="logsumexp"),
+    _reduction(
+        "logsumexp",
+        tf="reduce_logsumexp math.reduce_logsumexp",
+        ops="logsumexp",
+        K="logsumexp",
+    ),
     _reduction("std", tf="math.reduce_std", ops="std", K="std", np="std"),
     _reduction("variance", tf="math.reduce_variance", ops="var", K="var", np="var"),
     _reduction("any", tf="reduce_any math.reduce_any", ops="any", K="any", np="any"),
@@ -219,7 +236,7 @@ _ROWS: tuple[Op, ...] = (
     _op(
         "argmax",
         _X,
-        "axis|dimension dtype|output_type",
+        "axis|dimension output_type",
         tf="argmax math.argmax",
         ops="argmax",
         K="argmax",
@@ -228,7 +245,7 @@ _ROWS: tuple[Op, ...] = (
     _op(
         "argmin",
         _X,
-        "axis|dimension dtype|output_type",
+        "axis|dimension output_type",
         tf="argmin math.argmin",
         ops="argmin",
         K="argmin",
@@ -286,7 +303,7 @@ _ROWS: tuple[Op, ...] = (
     _op("boolean_mask", f"{_X} mask", "axis", tf="boolean_mask"),
     _op("take", f"{_X} indices", "axis", ops="take", np="take"),
     _op("take_along_axis", f"{_X} indices", "axis", ops="take_along_axis", np="take_along_axis"),
-    _op("flatten", _X, "", ops="ravel", K="flatten batch_flatten", np="ravel"),
+    _op("flatten", _X, "", ops="ravel", K="flatten", np="ravel"),
     _op("column", "x", "index"),  # x[:, i]: one column, and one rank less
     _op("column_kept", "x", "index"),  # x[:, i:i + 1]: one column, the rank kept
     # new values
@@ -362,8 +379,7 @@ def resolve(qualified: str) -> tuple[str, str, Op] | None:
     return None
 
 
-def emitted(op: str, column: str) -> str | None:
-    """The name to write for `op` in `column`, relative to its root; None where it has none."""
-    return next(
-        (n for n in OPS[op].names.get(column, ()) if n not in READ_ONLY.get(column, ())), None
-    )
+def emitted(op: str, column: str, root: str = "") -> str | None:
+    """The name to write for `op` in `column`, relative to `root`; None where it has none."""
+    unwritten = READ_ONLY.get(column, frozenset()) | LACKING.get(root, frozenset())
+    return next((n for n in OPS[op].names.get(column, ()) if n not in unwritten), None)

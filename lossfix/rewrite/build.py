@@ -25,7 +25,15 @@ from lossfix.rules.findings import Finding
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
 from lossfix.source.text import Text
 
-_POSITIONAL = frozenset({"cast", "reshape"})  # attributes that go without a keyword
+POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims".split())
+"""Ops whose attributes are written without a keyword: each API has a keyword of its own."""
+
+NEVER_AGAIN = frozenset(
+    "argmax argmin argsort count_nonzero cumsum squeeze l2_normalize matmul variable".split()
+)
+"""Ops that another API of the same column spells, or defaults, in another way: their text is
+copied, and never made up."""
+
 _OPERAND_NAME = "value"
 
 
@@ -85,7 +93,7 @@ class _Builder:
         self.numbers = module.numbers
         self.sharpness = sharpness
         self.operands = Operands(finding.match, text)
-        self.api = Api(finding.match, module.imports)
+        self.api = Api(finding.match, module)
         self.bindings: list[tuple[str, Snippet]] = []
         self._bound: dict[Term, Snippet] = {}
         self._taken: set[str] | None = None
@@ -187,7 +195,7 @@ class _Builder:
             return found
         if node.op == "const" and not isinstance(node.value, str):
             return snippet.literal(node.value)
-        if node.op in OPS:
+        if node.op in OPS and node.op not in NEVER_AGAIN:
             return self._emit(node.op, [self.operand(arg) for arg in node.args], node.attrs)
         raise opaque_operand(node)
 
@@ -209,7 +217,7 @@ class _Builder:
             if attr in attrs and attrs[attr] != row.defaults[attr]
         ]
         function = self.api.function(op)
-        if op in _POSITIONAL:
+        if op in POSITIONAL:
             return snippet.call(function, [*args, *(value for _, value in named)])
         return snippet.call(function, args, named)
 

@@ -145,17 +145,22 @@ def _is_test(node: Node, tests: set[int]) -> bool:
 
 def _tests(unit: Unit) -> set[int]:
     """The comparisons, and the calls, that decide which way the code goes."""
-    found: set[int] = set()
-    for branch in ast.walk(unit.tree):
-        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert)):
-            if isinstance(branch.test, ast.Call):
-                found.add(id(branch.test))
-            found |= {
-                id(part)
-                for part in ast.walk(branch.test)
-                if isinstance(part, ast.Compare) and not _asks_for_none(part)
-            }
-    return found
+    return {
+        id(part)
+        for branch in ast.walk(unit.tree)
+        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
+        for part in _deciding(branch.test)
+    }
+
+
+def _deciding(test: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _deciding(value)
+    elif isinstance(test, ast.UnaryOp):
+        yield from _deciding(test.operand)
+    elif isinstance(test, ast.Call) or (isinstance(test, ast.Compare) and not _asks_for_none(test)):
+        yield test
 
 
 def _asks_for_none(part: ast.Compare) -> bool:
