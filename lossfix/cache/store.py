@@ -46,7 +46,11 @@ class Store:
 
         def read(connection: sqlite3.Connection) -> dict[bytes, tuple[str, bytes]]:
             rows = _each(connection, "SELECT path, stamp, digest FROM seen WHERE path IN", paths)
-            return {path: (stamp, digest) for path, stamp, digest in rows}
+            return {
+                path: (stamp, digest)
+                for path, stamp, digest in rows
+                if isinstance(digest, bytes)  # SQLite takes any type in any column
+            }
 
         return self._read(read) or {}
 
@@ -58,7 +62,7 @@ class Store:
             return {
                 (target, digest): value
                 for target, digest, value, told in _each(connection, query, targets, context)
-                if told == _sum(target, context, digest, value)
+                if isinstance(value, str) and told == _sum(target, context, digest, value)
             }
 
         return self._read(read) or {}
