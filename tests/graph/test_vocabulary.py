@@ -1,12 +1,7 @@
 """Every name of the vocabulary exists in the framework that is installed, with its arguments."""
 
-import importlib
-import inspect
-import re
-from functools import cache
-from pathlib import Path
-
 import pytest
+from installed import KERAS_2, arguments, function, keras_2
 
 from lossfix.graph.vocabulary import (
     COLUMNS,
@@ -20,7 +15,6 @@ from lossfix.graph.vocabulary import (
 )
 
 ROWS = [row for name, row in OPS.items() if not name.startswith("np_")]
-KERAS_2 = "keras.backend"  # of Keras 2; Keras 3 has no op there
 ROOTS = {
     "tf": ("tensorflow", "tensorflow.compat.v1"),
     "keras.ops": ("keras.ops", "tensorflow.keras.ops"),
@@ -117,35 +111,3 @@ def test_what_is_written_exists_and_only_that_is_withheld(column, root):
             assert function(root, name) is not None, f"{row.name}: {root} has no {name}"
     for name in LACKING.get(root, ()):
         assert function(root, name) is None, f"{root} has {name} by now"
-
-
-@cache
-def keras_2():
-    """Names of keras.backend in Keras 2.15 -> the names of their arguments."""
-    text = Path(__file__).with_name("keras_backend_2_15.txt").read_text()
-    found = re.findall(r"(?m)^(\w+)\((.*)\)$", text)
-    return {name: re.findall(r"(?:^|, )(\w+)(?==|,|$)", rest) for name, rest in found}
-
-
-def function(root, name):
-    """The function, or for Keras 2 its name; None where the root has none."""
-    if root == KERAS_2:
-        return name if name in keras_2() else None
-    found = module(root)
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
-
-
-def arguments(root, name):
-    """The names of a function's arguments in order; None where there is no such function."""
-    found = function(root, name)
-    if found is None or root == KERAS_2:
-        return keras_2().get(name)
-    return list(inspect.signature(found).parameters)
-
-
-@cache
-def module(name):
-    parent, _, attribute = name.rpartition(".")
-    return getattr(module(parent), attribute) if parent else importlib.import_module(name)
