@@ -14,10 +14,12 @@ from lossfix.cache.folder import FOLDER_VARIABLE
 from lossfix.cache.packed import packed, unpacked
 from lossfix.cache.program import program_digest
 from lossfix.check import check_file
+from lossfix.job import Job
 from lossfix.many import check_many
 from lossfix.report.rows import FileRow, State
-from lossfix.rules.registry import all_rules
+from lossfix.rules.registry import all_rules, every_rule
 
+CODES = tuple(rule.code for rule in every_rule())
 HEAD = "import tensorflow as tf\n\n\ndef my_loss(y_true, y_pred):\n"
 BAD = f"{HEAD}    return tf.sign(y_pred) - y_true\n"
 GOOD = f"{HEAD}    return y_true - y_pred\n"
@@ -56,8 +58,9 @@ def no_ticks(monkeypatch):
     monkeypatch.setattr(stamps, "_RACE_NS", -60_000_000_000)
 
 
-def check(names=NAMES, **options):
-    return check_many([(name, None) for name in names], **options)
+def check(names=NAMES, codes=CODES, predictions=()):
+    roles = (tuple(predictions), (), ())
+    return check_many([Job(str(name), None, codes, roles) for name in names])
 
 
 def database(project):
@@ -82,7 +85,7 @@ def test_rows_come_back_under_the_path_that_was_asked_for(project, checked):
 
 def test_every_kind_of_row_survives_packing(project):
     rules = all_rules()
-    (project / "broken.py").write_text("import tensorflow\ndef f(:\n")
+    (project / "broken.py").write_text("import tensorflow\ndef my_loss(:\n")
     rows = [check_file(project / name, rules) for name in [*NAMES, "broken.py", "nope.py"]]
     assert [unpacked(packed(row), row.path) for row in rows] == rows
 
@@ -127,17 +130,17 @@ def test_a_stamp_within_a_tick_of_the_reading_is_not_trusted(project, monkeypatc
 
 def test_other_rules_another_configuration_or_a_function_are_another_question(project, checked):
     check(["bad.py"])
-    assert check(["bad.py"], ignore=["LF2"])[0].state is State.CLEAN
-    check(["bad.py"], config="strict")
-    check_many([("bad.py", "my_loss")])
+    assert check(["bad.py"], tuple(c for c in CODES if c[:3] != "LF2"))[0].state is State.CLEAN
+    check(["bad.py"], predictions=["z"])
+    check_many([Job("bad.py", "my_loss", CODES)])
     assert checked == ["bad.py"] * 4
-    check(["bad.py"], config="strict")
-    check_many([("bad.py", "my_loss")])
+    check(["bad.py"], predictions=["z"])
+    check_many([Job("bad.py", "my_loss", CODES)])
     assert checked == ["bad.py"] * 4
 
 
 def test_a_file_that_failed_is_not_kept(project, checked):
-    (project / "broken.py").write_text("import tensorflow\ndef f(:\n")
+    (project / "broken.py").write_text("import tensorflow\ndef my_loss(:\n")
     for _ in range(2):
         assert check(["broken.py", "nope.py"])[0].state is State.FAILED
     assert checked == ["broken.py", "nope.py"] * 2
@@ -230,19 +233,19 @@ def test_the_program_is_its_source_and_its_packs(tmp_path, monkeypatch):
     assert program_digest() != first
 
 
-def test_a_warm_run_imports_neither_rules_nor_parser(project):
+def test_a_warm_run_imports_neither_processes_nor_the_parser_of_arguments(project):
     code = (
         "import sys; sys.argv = ['lossfix', 'check', '.']\n"
         "from lossfix.cli.main import main\n"
         "try: main()\n"
-        "finally: print([m for m in sys.modules if m.startswith(('lossfix.rules.r', 'typer',"
-        " 'lossfix.graph', 'rich', 'multiprocessing', 'lossfix_transforms'))])\n"
+        "finally: print([m for m in sys.modules if m.startswith(('lossfix.check',"
+        " 'lossfix.examine', 'typer', 'rich', 'multiprocessing', 'libcst'))])\n"
     )
     cold, warm = (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
         for _ in range(2)
     )
-    assert "lossfix.rules.registry" in cold.splitlines()[-1]
+    assert "lossfix.check" in cold.splitlines()[-1]
     assert warm.splitlines() == [*cold.splitlines()[:-1], "[]"]
 
 
@@ -400,11 +403,11 @@ def test_the_store_does_not_grow_without_end(project, checked, monkeypatch):
     monkeypatch.setattr(store, "MOST_BYTES", 60_000)
     for number in range(40):
         (project / "bad.py").write_text(f"{BAD}# {number}\n" + "x = 1\n" * number)
-        check(config=str(number) * 200)
+        check(predictions=[str(number) * 200])
     execute(database(project), "VACUUM")
     assert database(project).stat().st_size < 90_000
     del checked[:]
-    check(config="39" * 200)
+    check(predictions=["39" * 200])
     assert checked == []  # what is new is there
 
 

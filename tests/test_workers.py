@@ -11,9 +11,12 @@ import time
 import pytest
 
 from lossfix import examine, workers
+from lossfix.job import Job
 from lossfix.many import check_many
 from lossfix.report.rows import State
+from lossfix.rules.registry import all_rules
 
+CODES = tuple(rule.code for rule in all_rules())
 HEAD = "import tensorflow as tf\n\n\ndef my_loss(y_true, y_pred):\n"
 BAD = f"{HEAD}    return tf.sign(y_pred) - y_true\n"
 forked = pytest.mark.skipif(
@@ -26,7 +29,13 @@ def project(tmp_path, monkeypatch):
     """Twenty files of every kind, handed out in threes."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workers, "_CHUNK_FILES", 3)
-    texts = [BAD, "x = 1\n", f"{BAD}\n{'# a longer file' * 9000}\n", "", "import keras\ndef f(:\n"]
+    texts = [
+        BAD,
+        "x = 1\n",
+        f"{BAD}\n{'# a longer file' * 9000}\n",
+        "",
+        "import keras\ndef my_loss(:\n",
+    ]
     for number in range(20):
         (tmp_path / f"m{number:02}.py").write_text(texts[number % len(texts)])
     return tmp_path
@@ -48,7 +57,7 @@ def test_the_answer_is_the_same_byte_for_byte(lossfix, project):
 
 
 def test_a_worker_that_starts_afresh_gives_the_same(project, monkeypatch):
-    targets = [(name, None) for name in names(project)]
+    targets = [Job(name, None, CODES) for name in names(project)]
     alone = check_many(targets, jobs=1)
     monkeypatch.setattr(workers, "_context", lambda: multiprocessing.get_context("spawn"))
     assert check_many(targets, jobs=2) == alone
@@ -56,7 +65,7 @@ def test_a_worker_that_starts_afresh_gives_the_same(project, monkeypatch):
 
 def test_what_workers_found_is_kept(project, monkeypatch, tmp_path_factory):
     monkeypatch.setenv("LOSSFIX_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
-    targets = [(name, None) for name in names(project) if int(name[1:3]) % 5 != 4]
+    targets = [Job(name, None, CODES) for name in names(project) if int(name[1:3]) % 5 != 4]
     first = check_many(targets, jobs=2)
     monkeypatch.setattr(examine, "check_file", lambda path, *rest: pytest.fail(f"{path} again"))
     assert check_many(targets, jobs=1) == first
@@ -65,13 +74,13 @@ def test_what_workers_found_is_kept(project, monkeypatch, tmp_path_factory):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_each_file_is_a_step(project, jobs):
     steps = []
-    check_many([(name, None) for name in names(project)], jobs=jobs, step=steps.append)
+    check_many([Job(name, None, CODES) for name in names(project)], jobs=jobs, step=steps.append)
     assert sorted(steps) == names(project)
 
 
 def test_little_is_not_worth_a_process(project, monkeypatch):
     monkeypatch.setattr(workers, "shared_out", lambda *_: pytest.fail("workers were started"))
-    assert len(check_many([("m00.py", None), ("m01.py", None)])) == 2
+    assert len(check_many([Job("m00.py", None, CODES), Job("m01.py", None, CODES)])) == 2
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "many", ""])
@@ -114,7 +123,7 @@ def test_a_worker_that_is_killed_costs_the_file_it_died_of(lossfix, project, mon
 @forked
 def test_a_worker_that_leaves_is_no_hang(project, monkeypatch):
     deadly(monkeypatch, set(names(project)), lambda: os._exit(3))
-    rows = check_many([(name, None) for name in names(project)], jobs=3)
+    rows = check_many([Job(name, None, CODES) for name in names(project)], jobs=3)
     assert {row.state for row in rows} == {State.FAILED}
     assert rows[0].reason.startswith("m00.py: the process that checked it ended early, with exit")
 
@@ -123,7 +132,7 @@ def test_a_worker_that_leaves_is_no_hang(project, monkeypatch):
 def test_a_defect_in_a_worker_is_seen_as_if_there_were_none(project, monkeypatch):
     deadly(monkeypatch, {"m07.py"}, lambda: 1 / 0)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        check_many([(name, None) for name in names(project)], jobs=2)
+        check_many([Job(name, None, CODES) for name in names(project)], jobs=2)
     assert multiprocessing.active_children() == []
 
 

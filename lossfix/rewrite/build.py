@@ -70,10 +70,12 @@ def _reject_ambiguous(finding: Finding) -> None:
 
 
 def _reject_lost_comments(text: Text, edit: Edit) -> None:
-    kept = edit.new.text + "".join(value.text for _, value in edit.bindings)
-    for comment in _comments(text.slice(edit.span)):
-        if comment not in kept:
-            raise RewriteError(f"comment-in-range: the fix would lose {comment!r}; move it first")
+    kept = Counter(_comments(edit.new.text))
+    for _, value in edit.bindings:
+        kept.update(_comments(value.text))
+    lost = Counter(_comments(text.slice(edit.span))) - kept
+    for comment in lost:
+        raise RewriteError(f"comment-in-range: the fix would lose {comment!r}; move it first")
 
 
 def _comments(code: str) -> list[str]:
