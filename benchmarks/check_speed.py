@@ -6,7 +6,8 @@ Three tables. The corpus as it is: whole processes, wall and CPU seconds (of all
 and CPU next to `ast.parse` of the same files; lossfix's cold runs start with an empty cache.
 A sample of files with a line `# torch` appended to each, because TorchFix looks at no other: the
 tools that parse with LibCST, on the same bytes, one process each where a tool can be told so.
-Long files: one call of `check_file` in process, parsing included, next to `ast.parse` alone.
+Long files: one call of `check_file` in process, parsing included, next to `ast.parse` alone, in
+CPU time.
 Fixit takes many minutes on the whole corpus, and runs on it with --full.
 """
 
@@ -23,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from corpus import corpus, corpus_files
@@ -57,6 +58,7 @@ class Row:
     cpu: float = 0.0  # seconds, of the process and all its children
     looked_at: str = ""
     command: str = ""
+    size: int = 0  # bytes that it looked at, where these are not all
 
 
 def main() -> None:
@@ -73,9 +75,8 @@ def main() -> None:
         rows = on_sample(Path(folder), copies, tools)
         told = f"{len(copies)} of these files (seed {options.seed}), `# torch` appended to each"
         print(f"\n{told}: {size / 1e6:.2f} MB\n{_table(rows, size)}")
-        print(
-            f"\none long file, in process, the least of {TURNS}\n{long_files(files, Path(folder))}"
-        )
+        told = f"one long file, in process, CPU time, the least of {TURNS}"
+        print(f"\n{told}\n{long_files(files, Path(folder))}")
 
 
 def _options() -> argparse.Namespace:
@@ -107,8 +108,9 @@ def whole_corpus(
         arguments = ["run", "-l", "python", "-p", PATTERN, "--no-ignore", "vcs", where]
         rows.append(_peer(tools, "ast-grep", arguments, f"{every}, one pattern"))
     if "torchfix" in tools:
-        seen = sum(b"torch" in path.read_bytes() for path in files)
-        rows.append(_peer(tools, "torchfix", [where], f"{seen:,} files, that hold `torch`"))
+        seen = [path for path in files if b"torch" in path.read_bytes()]
+        row = _peer(tools, "torchfix", [where], f"{len(seen):,} files, that hold `torch`")
+        rows.append(replace(row, size=sum(map(_size, seen))))
     if "fixit" in tools and full:
         rows.append(_peer(tools, "fixit", ["lint", where], f"{every}, its default rules"))
     return rows
@@ -223,7 +225,7 @@ def _best(turns: int, name: str, command: Sequence[str], looked_at: str, told: s
 
 
 def _named(row: Row, name: str, looked_at: str) -> Row:
-    return Row(name, row.wall, row.cpu, looked_at, row.command)
+    return replace(row, name=name, looked_at=looked_at)
 
 
 def _peer(
@@ -239,11 +241,9 @@ def _table(rows: Sequence[Row], size: int) -> str:
     base = next(row.cpu for row in rows if row.name == "ast.parse")
     lines = [f"{'':28} {'wall s':>8} {'CPU s':>8} {'CPU s/MB':>9} {'ast.parse':>10}  looked at"]
     for row in rows:
-        figures = (
-            f"{row.wall:8.2f} {row.cpu:8.2f} {row.cpu / size * 1e6:9.3f} {row.cpu / base:8.2f} x"
-            if row.command
-            else " " * 38
-        )
+        per_mb = row.cpu / (row.size or size) * 1e6
+        figures = f"{row.wall:8.2f} {row.cpu:8.2f} {per_mb:9.3f} {row.cpu / base:8.2f} x"
+        figures = figures if row.command else " " * len(figures)
         lines.append(f"{row.name:28} {figures}  {row.looked_at}")
     commands = [f"  {row.command}" for row in rows if row.command and " -c " not in row.command]
     return "\n".join([*lines, *commands])
@@ -265,9 +265,9 @@ def _lines(command: Sequence[str]) -> int:
 def _least(work: Callable[[], object]) -> float:
     times = []
     for _ in range(TURNS):
-        start = time.perf_counter()
+        start = time.process_time()
         work()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 

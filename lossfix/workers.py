@@ -13,6 +13,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING
@@ -57,7 +58,8 @@ def shared_out(targets: Sequence[Job], jobs: int) -> Iterator[tuple[int, Examine
     try:
         while chunks or workers:
             while chunks and len(workers) < jobs:
-                workers.append(_start(workers))
+                with _uninterrupted():  # a worker is on the list, or there is none
+                    workers.append(_start(workers))
                 _hand_out(workers[-1], targets, chunks.pop())
             for pipe in wait([worker.pipe for worker in workers]):
                 worker = next(worker for worker in workers if worker.pipe is pipe)
@@ -107,6 +109,19 @@ def _start(others: Sequence[_Worker]) -> _Worker:
         raise LossfixError(f"no process can be started: {error.strerror}; use -j 1") from None
     theirs.close()
     return _Worker(process, ours, [])
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits, and so it does in a process that is started here, until that ignores it."""
+    if sys.platform == "win32":
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _context() -> ForkContext | SpawnContext:

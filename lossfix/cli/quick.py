@@ -31,7 +31,7 @@ def quick_check(arguments: Sequence[str]) -> int | None:
         argument = rest.pop(0)
         name, equals, value = argument.partition("=")
         if name in options:
-            if not equals and not rest:
+            if (not equals and not rest) or argument.startswith("-j="):
                 return None
             options[name].append(value if equals else rest.pop(0))
         elif argument == _ISOLATED:
