@@ -166,9 +166,9 @@ def long_files(files: Sequence[Path], folder: Path) -> str:
         data = path.read_bytes()
         text = data.decode("utf-8")
         parse = _least(lambda text=text: compile(text, "x", "exec", 0x400))
-        check = _least(lambda path=path, data=data: check_file(path, rules, None, data))
+        check = _least(lambda path=path, data=data: check_file(path, rules, data=data))
         name = path.name if path == written else "/".join(path.parts[-3:])
-        row = check_file(path, rules, None, data)
+        row = check_file(path, rules, data=data)
         lines.append(
             f"{name:44} {text.count(chr(10)):6,} lines  check {check * 1e3:7.1f} ms  "
             f"ast.parse {parse * 1e3:6.1f} ms  {check / parse:5.1f} x  {len(row.findings)} findings"

@@ -4,10 +4,17 @@ import importlib.util
 import sys
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lossfix.cache.folder import FOLDER_VARIABLE
 from lossfix.cli.main import main
 from lossfix.config import forget
+
+# Generated programs are slow to make, and a shared machine is slow at times.
+_ALWAYS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("default", derandomize=True, max_examples=100, **_ALWAYS)
+settings.register_profile("deep", max_examples=3000, print_blob=True, **_ALWAYS)
+settings.load_profile("default")
 
 
 def pytest_collection_modifyitems(items):

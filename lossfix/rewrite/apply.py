@@ -183,7 +183,7 @@ class _Transformer(cst.CSTTransformer):
         return updated
 
     def _replacement(self, original: cst.CSTNode, edit: Edit) -> cst.CSTNode:
-        new = cst.parse_expression(edit.new.text)
+        new = _expression(edit.new.text)
         if edit.target:
             return cst.Assign([cst.AssignTarget(cst.Name(edit.target))], new)
         old_parens = getattr(original, "lpar", ())
@@ -194,13 +194,21 @@ class _Transformer(cst.CSTTransformer):
         return new
 
 
+def _expression(text: str) -> cst.BaseExpression:
+    """The expression; in parentheses where a line break in it needs them."""
+    try:
+        return cst.parse_expression(text)
+    except cst.ParserSyntaxError:
+        return cst.parse_expression(f"({text})")
+
+
 def _with_assignments(
     before: Sequence[_Assignment], statement: cst.CSTNode
 ) -> cst.FlattenSentinel[cst.CSTNode]:
     """The comments above a statement stay above what now comes first."""
     lines = [
         cst.SimpleStatementLine(
-            [cst.Assign([cst.AssignTarget(cst.Name(a.name))], cst.parse_expression(a.value.text))]
+            [cst.Assign([cst.AssignTarget(cst.Name(a.name))], _expression(a.value.text))]
         )
         for a in before
     ]

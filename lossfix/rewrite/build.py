@@ -8,7 +8,7 @@ import io
 import keyword
 import tokenize
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lossfix.errors import RewriteError
 from lossfix.graph.module import Module
@@ -49,7 +49,8 @@ def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | Non
     new = builder.term(after)
     statement = text.span(root.origin.statement)
     if builder.bindings:
-        room_for_bindings(root.origin, text)
+        values = [value.tree for _, value in builder.bindings]
+        room_for_bindings(root.origin, values, finding.unit.nodes, text)
     code = root.origin.code
     target = ""
     if isinstance(code, ast.AugAssign):
@@ -59,6 +60,7 @@ def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | Non
         text.span(code), new, statement, tuple(builder.bindings), tuple(builder.api.added), target
     )
     _reject_lost_comments(text, edit)
+    _reject_lost_names(code, edit)
     return Fix(finding, edit)
 
 
@@ -70,12 +72,27 @@ def _reject_ambiguous(finding: Finding) -> None:
 
 
 def _reject_lost_comments(text: Text, edit: Edit) -> None:
-    kept = Counter(_comments(edit.new.text))
-    for _, value in edit.bindings:
+    kept: Counter[str] = Counter()
+    for value in (edit.new, *(value for _, value in edit.bindings)):
         kept.update(_comments(value.text))
-    lost = Counter(_comments(text.slice(edit.span))) - kept
-    for comment in lost:
+    for comment in Counter(_comments(text.slice(edit.span))) - kept:
         raise RewriteError(f"comment-in-range: the fix would lose {comment!r}; move it first")
+
+
+def _reject_lost_names(code: ast.expr | ast.AugAssign, edit: Edit) -> None:
+    """A name that the replaced text gives to a part of itself is given once, as before."""
+    kept = [edit.new.tree, *(value.tree for _, value in edit.bindings)]
+    if _named_parts([code]) != _named_parts(kept):
+        raise RewriteError("named-in-range: the fix would lose a := of the text it replaces")
+
+
+def _named_parts(trees: Sequence[ast.AST]) -> Counter[str]:
+    return Counter(
+        node.target.id
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.NamedExpr)
+    )
 
 
 def _comments(code: str) -> list[str]:

@@ -31,9 +31,14 @@ class Operands:
             for node in ast.walk(inner.origin.code)
             if isinstance(node, ast.Name)
         }
+        named_inside = {
+            node.target.id for node in ast.walk(self.place.code) if isinstance(node, ast.NamedExpr)
+        }
         self._names: dict[int, str] = {}
         self._spelled: dict[int, str] = {}
         for name, node in self.place.scope.items():
+            if name in named_inside:
+                continue
             self._names[node.number] = name
             if name in spelled or name.partition(".")[0] in spelled:
                 self._spelled[node.number] = name
@@ -56,7 +61,7 @@ class Operands:
             return None
         if not self._same_names(origin) or not pure(node):
             return None
-        return self.written(node)
+        return snippet.uncommented(self.written(node))
 
     def inside(self, node: Node) -> bool:
         """Whether the value is written in the text that is to be replaced."""
@@ -100,7 +105,9 @@ class Operands:
                 if given == value and isinstance(given, bool) == isinstance(value, bool):
                     found = written_argument(origin.code, OPS[node.op], attr)
                     if found is not None and self._same_names(origin):
-                        return Snippet(self.text.slice(self.text.span(found)), found)
+                        written = Snippet(self.text.slice(self.text.span(found)), found)
+                        here = self.range.covers(self.text.span(found))
+                        return written if here else snippet.uncommented(written)
         return None
 
 
@@ -117,22 +124,17 @@ def pure(node: Node) -> bool:
     """Whether computing the value a second time gives the same and does nothing else."""
     if node.op == INPUT or node.origin is None:
         return True
-    code = node.origin.code
-    made = {id(part) for part in ast.walk(code)}
+    parts = list(ast.walk(node.origin.code))
+    made = {id(part) for part in parts}
+    called = [inner for inner in node.walk() if inner.inner is not None]
     return (
-        not any(
-            isinstance(part, (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr))
-            for part in ast.walk(code)
-        )
-        and all(
-            is_pure_call(inner.name)
+        not any(isinstance(part, EFFECTS) for part in parts)
+        and not any(
+            has_effect(inner)
             for inner in node.walk()
-            if inner.op == OPAQUE
-            and inner.origin is not None
-            and isinstance(inner.origin.code, ast.Call)
-            and (id(inner.origin.code) in made or node.inner is not None)
+            if inner.origin is not None and (id(inner.origin.code) in made or called)
         )
-        and all(_only_computes(inner) for inner in node.walk() if inner.inner is not None)
+        and all(map(_only_computes, called))
     )
 
 
@@ -149,6 +151,20 @@ def _only_computes(call: Node) -> bool:
         or (isinstance(part, ast.Expr) and not isinstance(part.value, ast.Constant))
         or (isinstance(part, (ast.Attribute, ast.Subscript)) and isinstance(part.ctx, ast.Store))
         for part in statements
+    )
+
+
+EFFECTS = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr)
+"""Expressions that do more than give a value, calls apart."""
+
+
+def has_effect(node: Node) -> bool:
+    """Whether the value comes from a call that may do something, or give another value next."""
+    return (
+        node.op == OPAQUE
+        and node.origin is not None
+        and isinstance(node.origin.code, ast.Call)
+        and not is_pure_call(node.name)
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -90,6 +92,21 @@ def literal(value: object) -> Snippet:
     """A number, a flag, None, a text, or a tuple of them."""
     text = repr(value)
     return Snippet(text, ast.parse(text, mode="eval").body)
+
+
+def uncommented(value: Snippet) -> Snippet:
+    """The same without its comments: they stay where it was copied from."""
+    if "#" not in value.text:
+        return value
+    lines = value.text.split("\n")  # as tokenize counts them
+    tokens = tokenize.generate_tokens(io.StringIO(f"({value.text}\n)").readline)
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            row, column = token.start
+            column -= row == 1  # the parenthesis that was put before the text
+            line = lines[row - 1]
+            lines[row - 1] = line[:column].rstrip(" \t") + line[column + len(token.string) :]
+    return Snippet("\n".join(lines), value.tree)
 
 
 def is_number(snippet: Snippet, value: float) -> bool:

@@ -125,5 +125,18 @@ class _Remover(cst.CSTTransformer):
 
 
 def _comments_of(line: cst.SimpleStatementLine) -> list[cst.EmptyLine]:
-    trailing = line.trailing_whitespace.comment
-    return [*line.leading_lines, *([cst.EmptyLine(comment=trailing)] if trailing else [])]
+    """The lines above a statement, then the comments in it and behind it, a line each."""
+    inside = _Comments()
+    line.with_changes(leading_lines=()).visit(inside)
+    return [*line.leading_lines, *(cst.EmptyLine(comment=found) for found in inside.found)]
+
+
+class _Comments(cst.CSTVisitor):
+    """Collects comments in the order of the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[cst.Comment] = []
+
+    def visit_Comment(self, node: cst.Comment) -> None:  # noqa: N802 - LibCST's name
+        self.found.append(node)

@@ -1,4 +1,4 @@
-"""Never wrong text: whatever the layout, a fix changes what it says it changes and nothing else."""
+"""Whatever the layout, a fix changes what it says it changes and nothing else."""
 
 import ast
 import io
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake import tf
+from fake import TENSORFLOW
 from hypothesis import HealthCheck, given, settings
 from strategies import modules
 
@@ -42,7 +42,7 @@ def functions(text):
 
 def results(text, monkeypatch):
     """What every function of the text gives on plain inputs."""
-    scope = {"tf": tf, "Base": object}
+    scope = {"tf": TENSORFLOW, "Base": object}
     code = text.replace("import tensorflow as tf", "pass", 1)
     exec(compile(code, "generated", "exec"), scope)
     given = [np.array([[0.3, -0.7], [1.1, 0.2]]), np.array([[0.5, 0.25], [-0.4, 0.9]])]
