@@ -20,6 +20,7 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
+from lossfix.graph.rebinding import walrus_names
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",
@@ -156,6 +157,7 @@ def _compare(lifter: Lifting, expr: ast.Compare) -> Node:
 
 def _either(lifter: Lifting, expr: ast.expr, branches: list[ast.expr]) -> Node:
     nodes = tuple(lift_expression(lifter, branch) for branch in branches)
+    lifter.forget(walrus_names(branches))  # which of them are computed is not known
     return lifter.join(nodes, lifter.origin(expr))
 
 
@@ -217,6 +219,7 @@ def _comprehension(lifter: Lifting, expr: ast.ListComp | ast.SetComp | ast.Gener
             lift_expression(lifter, condition)
     element = lift_expression(lifter, expr.elt)
     lifter.scope = before
+    lifter.forget(walrus_names([expr]))
     return lifter.numbers.opaque("comprehension", (element,), None, lifter.origin(expr))
 
 
@@ -281,6 +284,7 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """Anything else: its parts are lifted, so that uses and findings inside are seen."""
     if isinstance(expr, ast.DictComp):
         lifter.note_captured(expr)
+        lifter.forget(walrus_names([expr]))
         return lifter.numbers.opaque(type(expr).__name__, (), None, lifter.origin(expr))
     if isinstance(expr, (ast.Yield, ast.YieldFrom)):
         lifter.yields = True

@@ -23,8 +23,10 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
+from lossfix.graph.rebinding import captured_names, outer_names, stored_names
 
 Scope = Mapping[str, Node]
+_NO_NAMES: frozenset[str] = frozenset()
 _NO_STATEMENT = ast.Pass(lineno=1, col_offset=0)
 
 
@@ -62,6 +64,7 @@ class Lifter:
         self._assignments: list[_Assignment] = []
         self._reaching: dict[str, tuple[_Assignment, ...]] = {}
         self._captured: list[ast.Name] = []
+        self._unsteady: set[str] = set()  # names that any call may bind anew
         self._statement: ast.stmt = _NO_STATEMENT
         self._muted = 0 if depth == 0 else 1
         self._rounds = 0  # first rounds of loops, whose results do not count
@@ -77,6 +80,8 @@ class Lifter:
 
     def look_up(self, name: str) -> Node | None:
         """What a name holds here: in this scope, around it, or at the top of its file."""
+        if name in self._unsteady:
+            return self._fresh("unsteady")
         found = self.scope.get(name)
         if found is None and name not in self.imports:
             found = self.module.named(self.frame, name)
@@ -126,6 +131,11 @@ class Lifter:
 
     def bind(self, name: str, node: Node) -> None:
         self.scope = {**self.scope, name: node}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Names that were bound, or may have been, to something that is not known."""
+        for name in sorted(names):
+            self.bind(name, self._fresh("rebound"))
 
     def define(self, name: str, node: Node, simple: bool) -> None:
         self.bind(name, node)
@@ -249,12 +259,16 @@ class Lifter:
             return self.body(statement.body if test.value else statement.orelse)
         return self._branches([statement.body, statement.orelse])
 
-    def _branches(self, bodies: list[list[ast.stmt]]) -> bool:
-        """Lift alternatives from one state, and join where they end."""
+    def _branches(self, bodies: list[list[ast.stmt]], unsure: frozenset[str] = _NO_NAMES) -> bool:
+        """Lift alternatives from one state, and join where they end.
+
+        All but the first start without knowing what the `unsure` names hold.
+        """
         before, reaching = self.scope, self._reaching
         ends: list[tuple[dict[str, Node], dict[str, tuple[_Assignment, ...]]]] = []
-        for body in bodies:
+        for index, body in enumerate(bodies):
             self.scope, self._reaching = before, dict(reaching)
+            self.forget(unsure if index else ())
             if not self.body(body):
                 ends.append((self.scope, self._reaching))
         if not ends:
@@ -281,7 +295,7 @@ class Lifter:
             source = lift_expression(self, head)
             self._store(statement.target, self._fresh("item", source), simple=False)
         before, reaching = self.scope, self._reaching
-        carried = sorted(_stored(statement.body) & set(before))
+        carried = sorted(stored_names(statement.body) & set(before))
         self._muted += 1
         self._rounds += 1
         self.body(statement.body)
@@ -316,17 +330,23 @@ class Lifter:
 
     def _try(self, statement: ast.Try) -> bool:
         handlers = [[*h.body] for h in statement.handlers]
-        ended = self._branches([[*statement.body, *statement.orelse], *handlers])
+        for handler in statement.handlers:
+            self.note_captured(handler)
+        named = {handler.name for handler in statement.handlers if handler.name is not None}
+        unsure = frozenset(stored_names(statement.body) | named)
+        ended = self._branches([[*statement.body, *statement.orelse], *handlers], unsure)
         return self.body(statement.finalbody) or ended
 
     def _match(self, statement: ast.Match) -> bool:
         lift_expression(self, statement.subject)
+        self.forget(captured_names(statement.cases))
         return self._branches([*(case.body for case in statement.cases), []])
 
     def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for expr in (*statement.decorator_list, *statement.args.defaults):
             lift_expression(self, expr)
         self.note_captured(statement)
+        self._bound_by_calls(outer_names(statement))
         name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
         frame = Frame(self.frame.home, name, self.frame.owner)
         target = Function(statement, frame, self.scope)
@@ -335,10 +355,28 @@ class Lifter:
 
     def _class(self, statement: ast.ClassDef) -> None:
         self.note_captured(statement)
+        self._bound_by_calls(outer_names(statement))
         self.define(statement.name, self.numbers.free(f"class {statement.name}"), simple=False)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         """Imports are read for the whole module before anything is lifted."""
+        bound = {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+        self._unbind(bound)
+
+    def _delete(self, statement: ast.Delete) -> None:
+        for target in statement.targets:
+            self.note_names(target)
+        self._unbind({ast.unparse(target) for target in statement.targets})
+
+    def _unbind(self, names: set[str]) -> None:
+        self.scope = {name: node for name, node in self.scope.items() if name not in names}
+
+    def _declared(self, statement: ast.Global | ast.Nonlocal) -> None:
+        self._bound_by_calls(set(statement.names))
+
+    def _bound_by_calls(self, names: set[str]) -> None:
+        if self.frame.name:  # at the top of a file, what is left at its end is what counts
+            self._unsteady |= names
 
 
 def _merged(
@@ -349,15 +387,6 @@ def _merged(
         for name, assignments in reach.items():
             merged.setdefault(name, {}).update({id(a): a for a in assignments})
     return {name: tuple(by_id.values()) for name, by_id in merged.items()}
-
-
-def _stored(body: list[ast.stmt]) -> set[str]:
-    return {
-        node.id
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
 
 
 _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
@@ -376,6 +405,9 @@ _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.FunctionDef: Lifter._function,
     ast.AsyncFunctionDef: Lifter._function,
     ast.ClassDef: Lifter._class,
+    ast.Delete: Lifter._delete,
+    ast.Global: Lifter._declared,
+    ast.Nonlocal: Lifter._declared,
     ast.Import: Lifter._import,
     ast.ImportFrom: Lifter._import,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -70,6 +70,7 @@ class Lifting(Protocol):
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node: ...
     def bind(self, name: str, node: Node) -> None: ...
     def define(self, name: str, node: Node, simple: bool) -> None: ...
+    def forget(self, names: Iterable[str]) -> None: ...
     def call(self, expr: ast.Call) -> Node: ...
 
 

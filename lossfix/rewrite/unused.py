@@ -12,6 +12,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
+from lossfix.graph.rebinding import outer_names
 from lossfix.rewrite.apply import whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
@@ -46,9 +47,12 @@ def _definitions(module: Module, functions: Collection[str]) -> Mapping[_Key, De
         unit = module.unit(name) if name else None
         if unit is None or _sees_everything(unit.tree):
             continue
+        shared = outer_names(unit.tree)
         counts: defaultdict[str, int] = defaultdict(int)
         for definition in reversed(unit.definitions):
             counts[definition.name] += 1
+            if definition.name in shared:
+                continue
             found[(unit.name, definition.name, counts[definition.name])] = definition
     return found
 
