@@ -155,19 +155,23 @@ def _compare(lifter: Lifting, expr: ast.Compare) -> Node:
     return lifter.numbers.apply(names[0], (values[0], values[1]), origin=origin)
 
 
-def _either(lifter: Lifting, expr: ast.expr, branches: list[ast.expr]) -> Node:
+def _either(
+    lifter: Lifting, expr: ast.expr, branches: list[ast.expr], unsure: list[ast.expr]
+) -> Node:
+    """One of the branches; the `unsure` may not be computed, and what they bind is not known."""
     nodes = tuple(lift_expression(lifter, branch) for branch in branches)
-    lifter.forget(walrus_names(branches))  # which of them are computed is not known
+    lifter.forget(walrus_names(unsure))
     return lifter.join(nodes, lifter.origin(expr))
 
 
 def _bool_op(lifter: Lifting, expr: ast.BoolOp) -> Node:
-    return _either(lifter, expr, expr.values)
+    return _either(lifter, expr, expr.values, expr.values[1:])
 
 
 def _if_expression(lifter: Lifting, expr: ast.IfExp) -> Node:
     lift_expression(lifter, expr.test)
-    return _either(lifter, expr, [expr.body, expr.orelse])
+    branches = [expr.body, expr.orelse]
+    return _either(lifter, expr, branches, branches)
 
 
 def _lambda(lifter: Lifting, expr: ast.Lambda) -> Node:

@@ -127,12 +127,13 @@ def pure(node: Node) -> bool:
     parts = list(ast.walk(node.origin.code))
     made = {id(part) for part in parts}
     called = [inner for inner in node.walk() if inner.inner is not None]
+    again = any(call.origin is None or id(call.origin.code) in made for call in called)
     return (
         not any(isinstance(part, EFFECTS) for part in parts)
         and not any(
             has_effect(inner)
             for inner in node.walk()
-            if inner.origin is not None and (id(inner.origin.code) in made or called)
+            if inner.origin is not None and (id(inner.origin.code) in made or again)
         )
         and all(map(_only_computes, called))
     )
