@@ -23,7 +23,7 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
-from lossfix.graph.rebinding import captured_names, outer_names, stored_names
+from lossfix.graph.rebinding import captured_names, outer_names, rebound_names, stored_names
 
 Scope = Mapping[str, Node]
 _NO_NAMES: frozenset[str] = frozenset()
@@ -65,6 +65,7 @@ class Lifter:
         self._reaching: dict[str, tuple[_Assignment, ...]] = {}
         self._captured: list[ast.Name] = []
         self._unsteady: set[str] = set()  # names that any call may bind anew
+        self._rebound: set[str] | None = None  # names that this scope binds more than once
         self._statement: ast.stmt = _NO_STATEMENT
         self._muted = 0 if depth == 0 else 1
         self._rounds = 0  # first rounds of loops, whose results do not count
@@ -349,9 +350,17 @@ class Lifter:
         self._bound_by_calls(outer_names(statement))
         name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
         frame = Frame(self.frame.home, name, self.frame.owner)
-        target = Function(statement, frame, self.scope)
+        target = Function(statement, frame, self._seen_within())
         node = self.numbers.callable(target, (id(statement), id(self.scope)))
         self.define(statement.name, node, simple=False)
+
+    def _seen_within(self) -> Scope:
+        """What inner functions find here, whenever they are called."""
+        if self._rebound is None:
+            place = self.frame.home.places.get(self.frame.name)
+            self._rebound = rebound_names(place.tree if place else self.frame.home.tree)
+        changing = self._rebound.intersection(self.scope)
+        return {**self.scope, **{name: self._fresh("rebound") for name in sorted(changing)}}
 
     def _class(self, statement: ast.ClassDef) -> None:
         self.note_captured(statement)

@@ -73,3 +73,10 @@ def test_a_name_that_nothing_binds_again_is_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("between", REBOUND.values(), ids=REBOUND)
 def test_a_name_that_something_else_binds_is_not(tmp_path: Path, between: str) -> None:
     assert fixable(tmp_path, between) == []
+
+
+def test_what_an_inner_function_sees_is_not_what_was_bound_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "loss.py"
+    inner = "    def inner():\n        return tf.math.log(x)\n    x = y_true + 2\n"
+    path.write_text(START + inner + "    return -tf.reduce_mean(inner())\n")
+    assert check_file(path, all_rules()).findings == ()
