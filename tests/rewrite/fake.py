@@ -39,11 +39,13 @@ def _reduced(function):
 
 
 def _softmax(x, axis=-1, dim=None):
+    x = np.asarray(x, dtype=float)
     e = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(x, axis=-1, dim=None):
+    x = np.asarray(x, dtype=float)
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 

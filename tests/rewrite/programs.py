@@ -139,7 +139,12 @@ class Program:
                     text = self.spell(done, values)
                     lines.append(f"{name} = {text}")
                     if self.often(0.3):
-                        lines.append(self.pick(["pass", f"note({name})", f"print({name}) if 0 else 0"]))
+                        lines.append(
+                            self.pick(["pass", f"note({name})", f"print({name}) if 0 else 0"])
+                        )
+                    if self.often(0.4):
+                        used = [v for v in values.values() if v.isidentifier() and v != name]
+                        lines.extend(self.rebound(self.pick(used or ["y_true"]), names))
                     known[part] = name
                     values[name] = name
                     return Var(name)
@@ -148,6 +153,38 @@ class Program:
         last = hoist(term)
         target = self.pick([self.fresh(), *_NAMES])
         return [*lines, f"{target} = {self.spell(last, values)}", target]
+
+    def rebound(self, name: str, names) -> list[str]:
+        """Lines after which `name` holds another value, or may."""
+        text = self.pick([other for other in names if other != name] or ["0.5"])
+        inner = self.fresh()
+        return self.pick(
+            [
+                f"{name} = {text}",
+                f"match {text}:\n    case {name}: pass",
+                f"for {name} in (0.5, {text}): pass",
+                f"with box.give({text}) as {name}: pass",
+                f"try:\n    raise ValueError\nexcept ValueError as {name}:\n    pass\n{name} = {text}",
+                f"def {inner}():\n    nonlocal {name}\n    {name} = {text} * 2\n{inner}()",
+                f"del {name}\n{name} = {text} + 0.5",
+                f"import math as {name}; {name} = {name}.pi",
+                f"[{name} := i for i in (0.5, {text})]",
+                f"({name} := {text})",
+                f"{name}, *_ = {text}, 1",
+                f"[{inner}, ({name})] = [1, {text}]",
+                f"if not flag: {name} = {text}",
+                f"if flag: {name} = {text}",
+                f"while True:\n    {name} = {text}\n    break",
+                f"while flag and box.once():\n    {name} = {name} + {text}",
+                f"class {name}: pass\n{name} = {text}",
+                f"try: {name} = {text}\nexcept ValueError: pass\nelse: {name} = {name} * 2",
+                f"{inner} = lambda {name}=0.5: {name}\n{name} = {name} + {inner}()",
+                f"{name} += {text}",
+                f"assert ({name} := {text}) is not None",
+                f"{inner} = [{name}]; {inner}[0] = {text}; {name}, = {inner}",
+                f"for {inner} in (1, 2):\n    {name} = {name} * {inner}\n    if flag: continue\n    {name} = 1.0",
+            ]
+        ).split("\n")
 
     def body(self, names) -> list[str]:
         names, lines = list(names), []
@@ -207,6 +244,19 @@ class Box:
     it = 1.0
     def keep(self, x):
         return x
+    def give(self, x):
+        return Given(x)
+    def once(self):
+        self.left = not getattr(self, 'left', False)
+        return self.left
+
+class Given(object):
+    def __init__(self, x):
+        self.x = x
+    def __enter__(self):
+        return self.x
+    def __exit__(self, *error):
+        return False
 
 box = Box()
 '''
@@ -241,7 +291,10 @@ def disarranged(text: str, chance: random.Random, strength: float = 0.1) -> str:
         if token.type == tokenize.OP and token.string in ")]}":
             depth -= 1
         inside = depth > 0
-        if token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER) and chance.random() < strength:
+        if (
+            token.type in (tokenize.NAME, tokenize.OP, tokenize.NUMBER)
+            and chance.random() < strength
+        ):
             gap = _gap(gap, inside, chance, at_start=not pieces or pieces[-1].endswith("\n"))
         if token.type == tokenize.NEWLINE and chance.random() < strength:
             gap += "  " + chance.choice(_COMMENTS)

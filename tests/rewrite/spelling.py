@@ -40,9 +40,7 @@ class Style:
 TF = Style("tf", "import tensorflow as tf\n", "tf", "tensorflow", "tf")
 STYLES = (
     TF,
-    Style(
-        "v1", "import tensorflow.compat.v1 as tf\n", "tf", "tensorflow.compat.v1", "tf"
-    ),
+    Style("v1", "import tensorflow.compat.v1 as tf\n", "tf", "tensorflow.compat.v1", "tf"),
     Style(
         "tf.keras.backend",
         "from tensorflow.keras import backend as K\n",
