@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from lossfix.graph.names import dotted, is_framework, qualify
 from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
 from lossfix.graph.number import Numbering
+from lossfix.graph.rebinding import walrus_names
 from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
 
 
@@ -29,6 +30,7 @@ class Lifting(Protocol):
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node: ...
     def bind(self, name: str, node: Node) -> None: ...
     def define(self, name: str, node: Node, simple: bool) -> None: ...
+    def forget(self, names: Iterable[str]) -> None: ...
 
 
 _BINARY: dict[type[ast.operator], str] = {
@@ -134,6 +136,7 @@ def _compare(lifter: Lifting, expr: ast.Compare) -> Node:
 
 def _either(lifter: Lifting, expr: ast.expr, branches: list[ast.expr]) -> Node:
     nodes = tuple(lift_expression(lifter, branch) for branch in branches)
+    lifter.forget(walrus_names(branches))  # which of them are computed is not known
     return lifter.join(nodes, lifter.origin(expr))
 
 
@@ -169,6 +172,7 @@ def _comprehension(lifter: Lifting, expr: ast.ListComp | ast.SetComp | ast.Gener
             lift_expression(lifter, condition)
     element = lift_expression(lifter, expr.elt)
     lifter.scope = before
+    lifter.forget(walrus_names([expr]))
     return lifter.numbers.opaque("comprehension", (element,), None, lifter.origin(expr))
 
 
@@ -329,6 +333,7 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """Anything else: its parts are lifted, so that uses and findings inside are seen."""
     if isinstance(expr, (ast.Lambda, ast.DictComp)):
         lifter.note_captured(expr)
+        lifter.forget(walrus_names([expr]) if isinstance(expr, ast.DictComp) else ())
         return lifter.numbers.opaque(type(expr).__name__, (), None, lifter.origin(expr))
     parts = tuple(
         lift_expression(lifter, child)

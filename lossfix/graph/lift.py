@@ -11,8 +11,10 @@ from typing import Any
 from lossfix.graph.express import binary, lift_expression
 from lossfix.graph.nodes import JOIN, LOOP, OPAQUE, Definition, Node, Origin
 from lossfix.graph.number import Numbering
+from lossfix.graph.rebinding import captured_names, outer_names, stored_names
 
 Scope = Mapping[str, Node]
+_NO_NAMES: frozenset[str] = frozenset()
 _SINKS = {"minimize": 0, "gradient": 0, "add_loss": 0, "compute_gradients": 0, "gradients": 0}
 
 
@@ -46,6 +48,7 @@ class Lifter:
         self._assignments: list[_Assignment] = []
         self._reaching: dict[str, tuple[_Assignment, ...]] = {}
         self._captured: list[ast.Name] = []
+        self._unsteady: set[str] = set()  # names that calls may bind anew
         self._statement: ast.stmt = ast.Pass(lineno=1, col_offset=0)
         self._muted = 0
 
@@ -59,6 +62,8 @@ class Lifter:
             self.nodes.append(node)
 
     def look_up(self, name: str) -> Node | None:
+        if name in self._unsteady:
+            return self._fresh("unsteady")
         return self.scope.get(name)
 
     def note_load(self, name: ast.Name) -> None:
@@ -91,6 +96,11 @@ class Lifter:
 
     def bind(self, name: str, node: Node) -> None:
         self.scope = {**self.scope, name: node}
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Names that were bound, or may have been, to something that is not known."""
+        for name in sorted(names):
+            self.bind(name, self._fresh("rebound"))
 
     def define(self, name: str, node: Node, simple: bool) -> None:
         self.bind(name, node)
@@ -197,12 +207,16 @@ class Lifter:
         lift_expression(self, statement.test)
         return self._branches([statement.body, statement.orelse])
 
-    def _branches(self, bodies: list[list[ast.stmt]]) -> bool:
-        """Lift alternatives from one state, and join where they end."""
+    def _branches(self, bodies: list[list[ast.stmt]], unsure: frozenset[str] = _NO_NAMES) -> bool:
+        """Lift alternatives from one state, and join where they end.
+
+        All but the first start without knowing what the `unsure` names hold.
+        """
         before, reaching = self.scope, self._reaching
         ends: list[tuple[dict[str, Node], dict[str, tuple[_Assignment, ...]]]] = []
-        for body in bodies:
+        for index, body in enumerate(bodies):
             self.scope, self._reaching = before, dict(reaching)
+            self.forget(unsure if index else ())
             if not self.body(body):
                 ends.append((self.scope, self._reaching))
         if not ends:
@@ -217,9 +231,15 @@ class Lifter:
             return scopes[0]
         names = dict.fromkeys(name for scope in scopes for name in scope)
         return {
-            name: self.join(tuple(scope[name] for scope in scopes if name in scope))
+            name: self._joined_name(tuple(scope[name] for scope in scopes if name in scope), scopes)
             for name in names
         }
+
+    def _joined_name(self, nodes: tuple[Node, ...], scopes: list[dict[str, Node]]) -> Node:
+        """What a name holds after branches; one that has no value after some is not known."""
+        if len(nodes) < len(scopes):
+            return Node(JOIN, nodes, {}, self.numbers.fresh())
+        return self.join(nodes)
 
     def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
         if isinstance(statement, ast.While):
@@ -229,7 +249,7 @@ class Lifter:
             source = lift_expression(self, head)
             self._store(statement.target, self._fresh("item", source), simple=False)
         before, reaching = self.scope, self._reaching
-        carried = sorted(_stored(statement.body) & set(before))
+        carried = sorted(stored_names(statement.body) & set(before))
         self._muted += 1
         self.body(statement.body)
         self._muted -= 1
@@ -262,25 +282,49 @@ class Lifter:
 
     def _try(self, statement: ast.Try) -> bool:
         handlers = [[*h.body] for h in statement.handlers]
-        ended = self._branches([[*statement.body, *statement.orelse], *handlers])
+        bodies = [[*statement.body, *statement.orelse], *handlers]
+        for handler in statement.handlers:
+            self.note_captured(handler)
+        named = {handler.name for handler in statement.handlers if handler.name is not None}
+        ended = self._branches(bodies, frozenset(stored_names(statement.body) | named))
+        self.forget(named)
         return self.body(statement.finalbody) or ended
 
     def _match(self, statement: ast.Match) -> bool:
         lift_expression(self, statement.subject)
+        self.forget(captured_names(statement.cases))
         return self._branches([*(case.body for case in statement.cases), []])
 
     def _function(self, statement: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for expr in (*statement.decorator_list, *statement.args.defaults):
             lift_expression(self, expr)
         self.note_captured(statement)
+        self._bound_by_calls(outer_names(statement))
         self.define(statement.name, self.numbers.free(f"def {statement.name}"), simple=False)
 
     def _class(self, statement: ast.ClassDef) -> None:
         self.note_captured(statement)
+        self._bound_by_calls(outer_names(statement))
         self.define(statement.name, self.numbers.free(f"class {statement.name}"), simple=False)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         """Imports are read for the whole module before anything is lifted."""
+        bound = {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+        self.scope = {name: node for name, node in self.scope.items() if name not in bound}
+
+    def _delete(self, statement: ast.Delete) -> None:
+        for target in statement.targets:
+            self.note_names(target)
+        gone = {ast.unparse(target) for target in statement.targets}
+        self.scope = {name: node for name, node in self.scope.items() if name not in gone}
+
+    def _declared(self, statement: ast.Global | ast.Nonlocal) -> None:
+        self._bound_by_calls(set(statement.names))
+
+    def _bound_by_calls(self, names: set[str]) -> None:
+        """From here on any call may bind these names."""
+        self._unsteady |= names
+        self.forget(names & set(self.scope))
 
 
 def lift_again(lifter: Lifter, expr: ast.expr) -> Node:
@@ -301,15 +345,6 @@ def _merged(
     return {name: tuple(by_id.values()) for name, by_id in merged.items()}
 
 
-def _stored(body: list[ast.stmt]) -> set[str]:
-    return {
-        node.id
-        for statement in body
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-    }
-
-
 _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.Assign: Lifter._assign,
     ast.AnnAssign: Lifter._annotated,
@@ -326,6 +361,9 @@ _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.FunctionDef: Lifter._function,
     ast.AsyncFunctionDef: Lifter._function,
     ast.ClassDef: Lifter._class,
+    ast.Delete: Lifter._delete,
+    ast.Global: Lifter._declared,
+    ast.Nonlocal: Lifter._declared,
     ast.Import: Lifter._import,
     ast.ImportFrom: Lifter._import,
 }

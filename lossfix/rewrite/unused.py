@@ -12,6 +12,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
+from lossfix.graph.rebinding import outer_names
 from lossfix.rewrite.apply import whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
@@ -39,12 +40,15 @@ def drop_unused(before: Module, content: str) -> str:
 def _definitions(module: Module) -> Mapping[_Key, Definition]:
     """Definitions inside functions; counted from the last, since a new one may come before."""
     found: dict[_Key, Definition] = {}
+    shared = outer_names(module.tree)
     for unit in module.units:
         if not unit.name or _sees_everything(unit.tree):
             continue
         counts: defaultdict[str, int] = defaultdict(int)
         for definition in reversed(unit.definitions):
             counts[definition.name] += 1
+            if definition.name in shared:
+                continue
             found[(unit.name, definition.name, counts[definition.name])] = definition
     return found
 

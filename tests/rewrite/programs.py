@@ -213,9 +213,8 @@ class Program:
         name = f"loss_{index}"
         body = self.body(["y_true", "y_pred"])
         if kind == "method":
-            text = f"class Loss{index}(tf.keras_losses):\n    def call(self, y_true, y_pred, flag=True):\n"
-            text = text.replace("tf.keras_losses", "object")
-            return text + _indented(body, 2), f"Loss{index}().call"
+            head = f"class Loss{index}(object):\n    def call(self, y_true, y_pred, flag=True):\n"
+            return head + _indented(body, 2), f"Loss{index}().call"
         if kind == "factory":
             inside = "def my_loss(y_true, y_pred, flag=True):\n" + _indented(body, 1)
             head = f"def {name}(alpha=1.0):\n    flag = True\n    alpha = alpha * 2\n"

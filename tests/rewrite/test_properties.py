@@ -8,7 +8,6 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import pytest
 from fake import run
 from hypothesis import assume, given
 from hypothesis import strategies as st
