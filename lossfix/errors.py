@@ -3,6 +3,7 @@
 LossfixError
 ├── SourceError          a file that cannot be read, decoded or parsed; it stays as it was
 │   └── ChangedOnDisk    the file is no longer the text that was analysed
+├── ConfigError          a configuration or a baseline that cannot be used; nothing is checked
 ├── RuleError            a rule pack that cannot be loaded, or a name that selects no rule
 ├── RewriteError         an edit that would not print the intended tree; the edit is withheld
 └── VerifyError          a verification that was asked for and cannot start
@@ -29,6 +30,16 @@ class SourceError(LossfixError):
 
 class ChangedOnDisk(SourceError):
     """The file changed after it was analysed, so nothing is written."""
+
+
+class ConfigError(LossfixError):
+    """A configuration file or a baseline is broken, or is not there."""
+
+    def __init__(self, path: str, message: str, line: int | None = None) -> None:
+        self.path = path
+        self.line = line
+        where = path if line is None else f"{path}:{line}"
+        super().__init__(f"{where}: {message}")
 
 
 class RuleError(LossfixError):

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lossfix.check import findings_of, open_source
-from lossfix.errors import LossfixError, RuleError, SourceError
+from lossfix.check import findings_of, open_source, with_problems
+from lossfix.errors import LossfixError, SourceError
+from lossfix.graph.module import NO_OVERRIDES
 from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
@@ -20,9 +21,9 @@ from lossfix.rewrite.edits import Fix
 from lossfix.rewrite.engine import Decide, Rewritten, Site, rewrite_text, site_of
 from lossfix.rules.contracts import CONTRACTS, Contract
 from lossfix.rules.findings import Finding
-from lossfix.rules.registry import named
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source, write_source
+from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
 from lossfix.verify.verdict import Outcome, Verdict
 
@@ -47,6 +48,7 @@ class Settings:
     write: bool = False
     ask: Ask | None = None
     prover: Prover | None = None
+    roles: RoleOverrides = NO_OVERRIDES
 
 
 @dataclass
@@ -59,28 +61,10 @@ class _Progress:
     dropped: dict[Site, Verdict] = field(default_factory=dict)
 
 
-def allowed_by(names: Sequence[str], rules: Sequence[Rule]) -> frozenset[str]:
-    """What `--allow` names mean: contracts by their names, rules by their codes.
-
-    Raises RuleError for a name that is neither, and for one that allows nothing.
-    """
-    allowed: set[str] = set()
-    contracts = {kind.name: kind for kind in CONTRACTS}
-    for name in names:
-        kind = contracts.get(name.strip().lower())
-        if kind is None:
-            allowed |= {rule.code for rule in named(name, rules)}
-        elif kind.by_name_only or kind.name == "diagnosis":
-            raise RuleError(f"{kind.name} is not allowed as a whole; name the rule, by its code")
-        else:
-            allowed.add(kind.name)
-    return frozenset(allowed)
-
-
 def mend_file(path: Path, settings: Settings, function: str | None = None) -> FileRow:
     """The file rewritten, or what would be; written only where `settings.write` says so."""
     try:
-        source = open_source(path, function)
+        source = open_source(path, function, settings.rules)
         if isinstance(source, FileRow):
             return source
         return _Mending(source, settings, function).row()
@@ -101,12 +85,14 @@ class _Mending:
 
     def row(self) -> FileRow:
         """Raises SourceError and RuleError."""
-        findings = findings_of(self.source, self.settings.rules, self.function)
-        if not findings:
-            return FileRow(str(self.path), State.CLEAN)
+        findings = findings_of(
+            self.source, self.settings.rules, self.function, None, self.settings.roles
+        )
+        waiting: Sequence[Finding] = [found for found in findings if not found.suppressed]
+        if not waiting:
+            return self._row(findings, (), "")
         if self.settings.ask is not None:
             self.chosen = frozenset(self._asked(findings))
-        waiting: Sequence[Finding] = findings
         for contracts in _STEPS:
             if any(f.rule.contract.name in contracts and self._allowed(f) for f in waiting):
                 waiting = self._step(contracts)
@@ -115,8 +101,17 @@ class _Mending:
         rows = self._rows(findings, last)
         if self.settings.write and content != self.source.text:
             write_source(self.source, content)
-        diff = unified_diff(self.source.text, content, self.path)
-        return FileRow(str(self.path), _state(rows), "", rows, diff)
+        return self._row(findings, rows, unified_diff(self.source.text, content, self.path))
+
+    def _row(self, findings: Sequence[Finding], rows: tuple[FindingRow, ...], diff: str) -> FileRow:
+        """The finished row: what a comment suppresses stands apart, idle comments are findings."""
+        text, path = Text(self.source.text), str(self.path)
+        suppressed = tuple(finding_row(f, path, text) for f in findings if f.suppressed)
+        if self.function is None:
+            rows, suppressed = with_problems(
+                rows, suppressed, findings, self.source, self.settings.rules
+            )
+        return FileRow(path, _state(rows), "", rows, diff, suppressed)
 
     def _rewrite(self, content: str, decide: Decide, sharpness: float | None = None) -> Rewritten:
         try:
@@ -127,6 +122,7 @@ class _Mending:
                 decide,
                 function=self.function,
                 sharpness=sharpness or self.settings.sharpness,
+                roles=self.settings.roles,
             )
         except SyntaxError as error:
             message = f"a fix would not parse ({error.msg}); nothing written"
@@ -242,9 +238,11 @@ class _Mending:
         path = str(self.path)
         applied = _Pool([fix.finding for fix in self.progress.applied])
         reasons = {id(entry.finding): entry.reason for entry in last.left}
-        left = _Pool([entry.finding for entry in last.left])
+        left = _Pool([entry.finding for entry in last.left if not entry.finding.suppressed])
         rows: list[FindingRow] = []
         for finding in findings:
+            if finding.suppressed:
+                continue
             row = finding_row(finding, path, text)
             made = applied.take(finding)
             stayed = None if made is not None else left.take(finding)
@@ -302,6 +300,8 @@ def _joint_contract(findings: Sequence[Finding]) -> Contract:
 
 
 def _state(rows: Sequence[FindingRow]) -> State:
+    if not rows:
+        return State.CLEAN
     states = Counter(row.applied or row.reason == BY_ANOTHER for row in rows)
     if not states[True]:
         return State.FINDINGS

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from lossfix.errors import SourceError, VerifyError
+from lossfix.graph.index import defaults_of
 from lossfix.graph.module import lift_module
 from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
@@ -131,18 +132,12 @@ def term_flaws(rule: Rule) -> tuple[Flaw, ...]:
 
 def _default_of(program: Program, argument: str) -> ast.expr:
     """The default of a function's argument: a positive number. Raises VerifyError."""
-    tree = _parsed(program)
-    for unit in lift_module(tree).units:
-        if unit.name == program.function and not isinstance(unit.tree, ast.Module):
-            named = unit.tree.args
-            ordered = [*named.posonlyargs, *named.args]
-            last = zip(reversed(ordered), reversed(named.defaults), strict=False)
-            pairs = [*last, *zip(named.kwonlyargs, named.kw_defaults, strict=True)]
-            for parameter, default in pairs:
-                if parameter.arg != argument or not isinstance(default, ast.Constant):
-                    continue
-                if isinstance(default.value, (int, float)) and default.value > 0:
-                    return default
+    unit = lift_module(_parsed(program)).unit(program.function)
+    arguments = getattr(unit.tree, "args", None) if unit is not None else None
+    for parameter, default in defaults_of(arguments) if arguments is not None else ():
+        value = default.value if isinstance(default, ast.Constant) else None
+        if parameter == argument and isinstance(value, (int, float)) and value > 0:
+            return default
     where = f"{program.path}::{program.function}"
     raise VerifyError(f"{where} has no argument {argument!r} with a positive number as default")
 
@@ -163,16 +158,16 @@ def _parsed(program: Program) -> ast.Module:
 
 def program_hints(program: Program, sharpness: float | None) -> Hints:
     """What the graph knows of a loss, nothing where it does not know the function."""
-    for unit in lift_module(_parsed(program)).units:
-        if unit.name == program.function:
-            known = hints_of(unit, ())
-            return Hints(known.thresholds, known.roles, True, sharpness)
+    unit = lift_module(_parsed(program)).unit(program.function)
+    if unit is not None:
+        known = hints_of(unit, ())
+        return Hints(known.thresholds, known.roles, True, sharpness)
     return Hints(sharpness=sharpness)
 
 
 def hints_of(unit: Unit, findings: Sequence[Finding]) -> Hints:
     """Roles of the parameters, and thresholds that values are compared with."""
-    roles = {name: role.value for name, (_, role) in unit.inputs.items()}
+    roles = {name: node.role.value for name, node in unit.inputs.items() if node.role}
     whole = any(at_root(finding.match) for finding in findings) if findings else True
     return Hints(tuple(dict.fromkeys(_thresholds(unit))), roles, whole)
 

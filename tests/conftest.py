@@ -6,8 +6,9 @@ import sys
 import pytest
 from hypothesis import HealthCheck, settings
 
+from lossfix.cache.folder import FOLDER_VARIABLE
 from lossfix.cli.main import main
-from lossfix.cli.memory import FOLDER_VARIABLE
+from lossfix.config import forget
 
 # Generated programs are slow to make, and a shared machine is slow at times.
 _ALWAYS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -42,6 +43,7 @@ def lossfix(capfdbinary, monkeypatch):
     """Runs `lossfix ARGS...` and gives what came of it."""
 
     def run(*arguments):
+        forget()  # a command is a process of its own
         monkeypatch.setattr(sys, "argv", ["lossfix", *map(str, arguments)])
         with pytest.raises(SystemExit) as leaving:
             main()

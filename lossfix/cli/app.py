@@ -12,6 +12,7 @@ import lossfix
 from lossfix.cli.checking import check_paths, print_answer
 from lossfix.cli.exits import ERROR, STOPPED
 from lossfix.cli.progress import progress
+from lossfix.config import flags_from
 from lossfix.errors import LossfixError
 
 app = typer.Typer(
@@ -39,6 +40,13 @@ Select = Annotated[
     list[str] | None, typer.Option(help="Only these rules: a code, a prefix or a name.")
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Not these rules.")]
+Exclude = Annotated[
+    list[str] | None, typer.Option(help="Not these paths, in folders: a glob, such as '*_test.py'.")
+]
+ConfigFile = Annotated[
+    str | None, typer.Option("--config", help="This configuration file, for every path.")
+]
+NoConfig = Annotated[bool, typer.Option("--no-config", help="No configuration file.")]
 OutputFormat = Annotated[Format, typer.Option(help="For people or for programs.")]
 Sharpness = Annotated[
     float | None, typer.Option(min=0.0, help="The k of relaxed fixes, such as sigmoid(k * x).")
@@ -46,6 +54,10 @@ Sharpness = Annotated[
 Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", help="An input, such as 'y_pred=float32[8,10] in (0,1)'."),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
@@ -72,8 +84,8 @@ def run() -> int:
     return ERROR
 
 
-def _names(values: list[str] | None) -> list[str]:
-    return [name for text in values or () for name in text.split(",") if name]
+def _names(values: list[str] | None) -> tuple[str, ...]:
+    return tuple(name for text in values or () for name in text.split(",") if name)
 
 
 @app.callback(invoke_without_command=True)
@@ -90,11 +102,29 @@ def check(
     paths: Paths,
     select: Select = None,
     ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    baseline: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Show what this baseline does not know.")
+    ] = None,
+    write_baseline: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Record what is found, and show nothing.")
+    ] = None,
     output_format: OutputFormat = Format.TEXT,
+    jobs: Jobs = None,
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+        baseline=baseline,
+    )
     with progress("checking") as step:
-        answer = check_paths(paths, _names(select), _names(ignore), output_format.value, step)
+        answer = check_paths(paths, flags, output_format.value, step, write_baseline, jobs)
     return print_answer(answer)
 
 
@@ -116,6 +146,9 @@ def rewrite(
     sharpness: Sharpness = None,
     select: Select = None,
     ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
@@ -126,14 +159,20 @@ def rewrite(
     """Show each fix as a diff, with its reason, contract and verdict; --write writes it."""
     from lossfix.cli.rewriting import rewrite_paths
 
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=sharpness,
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
     return rewrite_paths(
         paths,
         write=write,
         verify=verify,
-        allow=_names(allow),
-        sharpness=sharpness,
-        select=_names(select),
-        ignore=_names(ignore),
+        flags=flags,
         interactive=interactive,
         device=device.value,
         inputs=tuple(inputs or ()),
@@ -202,6 +241,19 @@ def rules(
 
 
 @app.command()
+def config(
+    path: Annotated[str, typer.Argument(help="A file or a folder.")],
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    output_format: OutputFormat = Format.TEXT,
+) -> int:
+    """Show what applies to a path, and where it comes from."""
+    from lossfix.cli.configuring import show_config
+
+    return show_config(path, flags_from(config=config, isolated=no_config), output_format.value)
+
+
+@app.command()
 def explain(
     rule: Annotated[str, typer.Argument(help="A code, or a name.")],
     output_format: OutputFormat = Format.TEXT,
@@ -209,9 +261,9 @@ def explain(
     """All that is known of a rule: why, where it breaks, what its fix promises."""
     from lossfix.report.as_json import dumps, rule_json
     from lossfix.report.explain import explain_text
-    from lossfix.rules.registry import all_rules, named
+    from lossfix.rules.registry import every_rule, named
 
-    found = named(rule, all_rules())
+    found = named(rule, every_rule())
     if output_format is Format.JSON:
         print(dumps({"rules": [rule_json(each) for each in found]}))
     else:

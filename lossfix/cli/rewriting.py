@@ -9,14 +9,15 @@ from contextlib import ExitStack
 from lossfix.cli.checking import JSON
 from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
-from lossfix.cli.targets import targets_of
+from lossfix.cli.targets import plans_of
+from lossfix.config import Flags
 from lossfix.errors import SourceError, VerifyError
-from lossfix.mend import Ask, Settings, allowed_by, mend_file
+from lossfix.mend import Ask, Settings, mend_file
 from lossfix.proving import Prover
 from lossfix.report.as_json import dumps, rewrite_json
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.report.text import failures_text, rewrite_notes, rewrite_summary
-from lossfix.rules.registry import all_rules, selected
+from lossfix.rules.registry import allowed_by, every_rule
 from lossfix.verify import Options, tensorflow_available
 from lossfix.verify.pair import NO_FRAMEWORK
 
@@ -26,18 +27,18 @@ def rewrite_paths(
     *,
     write: bool,
     verify: bool | None,
-    allow: Sequence[str],
-    sharpness: float | None,
-    select: Sequence[str],
-    ignore: Sequence[str],
+    flags: Flags,
     interactive: bool,
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
 ) -> int:
-    """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError."""
-    rules = selected(select, ignore)
-    permitted = allowed_by(allow, all_rules())
+    """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError.
+
+    A baseline is for `check` alone: what it knows is fixed as well.
+    """
+    allowed_by(flags.allow, every_rule())
+    plans = plans_of(paths, flags)
     if verify and not tensorflow_available():
         raise VerifyError(f"--verify: {NO_FRAMEWORK}")
     files: list[FileRow] = []
@@ -47,16 +48,24 @@ def rewrite_paths(
             prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
             if device == "gpu":
                 _ = prover.session().device  # raises NoDevice before any file is read
-        settings = Settings(
-            rules, permitted, sharpness, write, _asker() if interactive else None, prover
-        )
+        ask = _asker() if interactive else None
         step = stack.enter_context(progress("rewriting"))
-        for target in targets_of(paths):
-            if isinstance(target, SourceError):
-                files.append(FileRow(target.path, State.FAILED, str(target)))
+        for plan in plans:
+            if isinstance(plan, SourceError):
+                files.append(FileRow(plan.path, State.FAILED, str(plan)))
                 continue
-            step(str(target.path))
-            files.append(mend_file(target.path, settings, target.function))
+            step(str(plan.target.path))
+            permitted = allowed_by(plan.config.allow, every_rule())
+            settings = Settings(
+                plan.rules,
+                permitted,
+                plan.config.sharpness,
+                write,
+                ask,
+                prover,
+                plan.config.roles,
+            )
+            files.append(mend_file(plan.target.path, settings, plan.target.function))
     _show(files, write, output_format)
     return rewrite_exit_code(files, write)
 

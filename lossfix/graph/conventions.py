@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import pairwise
 
 from lossfix.graph.nodes import Role
 
-_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|_")
+_WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
 
 _LOSS_WORDS = frozenset(
     "loss losses lossfn objective criterion nll bce cce cost elbo crossentropy xent divergence "
     "hinge huber focal tversky contrastive triplet mse mae rmse logloss penalty".split()
 )
 _LOSS_PAIRS = (("cross", "entropy"), ("free", "energy"), ("log", "likelihood"))
+_MAY_SPEAK = re.compile("|".join([*sorted(_LOSS_WORDS), *(b for _, b in _LOSS_PAIRS)]), re.I)
+
 _METRIC_WORDS = frozenset(
     "metric metrics accuracy acc score scores precision recall auc evaluate evaluation eval psnr "
     "ssim coef coefficient monitor plot test iou f1 map ndcg mrr".split()
@@ -25,7 +28,8 @@ _PREDICTION_WORDS = frozenset(
 )
 _LABEL_WORDS = frozenset(
     "true label labels target targets gt truth ytrue ground actual mask masks weight weights "
-    "observed reference onehot real".split()
+    "observed reference onehot real action actions reward rewards discount discounts index indices "
+    "ids idx lengths data dataset experience trajectory observation observations".split()
 )
 _PREDICTION_NAMES = frozenset({"y_", "y_p", "yp", "p", "pt", "x", "a", "b", "inputs", "input"})
 _LABEL_NAMES = frozenset({"y", "y_t", "yt", "t"})
@@ -39,9 +43,21 @@ def words(name: str) -> list[str]:
     return [word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found]
 
 
+@lru_cache(maxsize=100_000)
 def speaks_of_loss(name: str) -> bool:
+    if _MAY_SPEAK.search(name) is None:
+        return False
     found = words(name)
+    if _TEST_WORDS & set(found):
+        return False
     return bool(_LOSS_WORDS & set(found)) or any(pair in pairwise(found) for pair in _LOSS_PAIRS)
+
+
+def speaks_of_test(name: str) -> bool:
+    return bool(_TEST_WORDS & set(words(name)))
+
+
+_TEST_WORDS = frozenset({"test", "tests"})
 
 
 def speaks_of_metric(name: str) -> bool:
@@ -73,9 +89,31 @@ def role_of(name: str, has_default: bool) -> Role:
 
 _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
-    "name dtype reduction config threshold depth classes dim dims shape factor training self "
-    "cls".split()
+    "name dtype reduction config params hparams options seed threshold depth classes dim dims "
+    "shape factor training self cls".split()
 )
 
 KERAS_PAIR = ("y_true", "y_pred")
 """The parameters that Keras calls a loss with."""
+
+
+def speaks_of_prediction(name: str) -> bool:
+    """A name that says by itself that its value is what a model gave."""
+    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)))
+
+
+def speaks_of_model(name: str) -> bool:
+    """A name of something that is called to predict: a model, a network, a layer."""
+    return bool(_MODEL_WORDS & set(words(name)))
+
+
+_MODEL_WORDS = frozenset(
+    "model net network layer layers encoder decoder generator discriminator actor critic "
+    "classifier backbone head predict forward dense conv2d conv1d conv3d fc "
+    "fully_connected mlp unet cnn rnn lstm gru embedding".split()
+)
+
+
+def is_layer(name: str) -> bool:
+    """The name of a class, by its case: `Dense`, `DNN`, `Sequential`."""
+    return name[:1].isupper()

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
+from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Kind, Node, Role, Unit
-from lossfix.graph.ranges import Interval, interval_of
+from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Call, Kind, Node, Role, Unit
+from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
+_TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_CHOOSES = {
+    **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
+    **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
+    **dict.fromkeys("logical_and logical_or logical_not one_hot argmax".split(), slice(0, 0)),
+    "where": slice(1, 3),
+}
+"""Ops that choose: which of their arguments the value itself comes from."""
+
+_LEEWAY = 1e3  # how far below its default a setting is expected
+_VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
     "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod".split()
@@ -19,20 +34,34 @@ _SAME_RANK = frozenset(
 
 
 class Facts:
-    """The two analyses of one unit, computed when asked for."""
+    """The two analyses of one unit, computed when asked for.
 
-    def __init__(self, unit: Unit) -> None:
+    `sites` are the calls of a helper that are known, each with the facts of its caller: a helper's
+    parameters are what its callers give it.
+    """
+
+    def __init__(self, unit: Unit, sites: Sequence[tuple[Facts, Call]] = ()) -> None:
         self.unit = unit
-        self._roles = {node.number: role for node, role in unit.inputs.values()}
+        self.sites = sites
+        self._own = {node.number: name for name, node in unit.inputs.items()}
         self._varied: dict[int, bool] = {}
-        self._intervals: dict[int, Interval] = {}
+        self._ranges: dict[str, Ranges] = {}
+        self._asked: set[int] = set()
         self._useful: set[int] | None = None
+        self._likely: set[int] | None = None
+        self._in_loss: bool | None = None
+        self._carrying: set[int] | None = None
 
     def role(self, node: Node) -> Role:
-        return self._roles.get(node.number, Role.SETTING)
+        """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
+        if node.op != INPUT or node.role is None:
+            return Role.SETTING
+        if node.number in self._own or node.role is not Role.PREDICTION:
+            return node.role
+        return node.role if speaks_of_prediction(node.name) else Role.SETTING
 
     def varied(self, node: Node) -> bool:
-        """Whether the value depends on the predictions, by way of any gradient or none."""
+        """Whether the value depends on what is trained, by way of any gradient or none."""
         known = self._varied.get(id(node))
         if known is None:
             self._varied[id(node)] = False  # a loop's own value, met again below
@@ -40,13 +69,40 @@ class Facts:
         return known
 
     def _depends(self, node: Node) -> bool:
+        if node.number in self.unit.trained:
+            return True
         if node.op == INPUT:
-            return self.role(node) is Role.PREDICTION
-        if node.op in (CONST, FREE) or node.op in _STOPS or is_shape(node):
+            given = self._given(node)
+            if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
+                return any(value.number in facts.unit.trained for facts, value in given)
+            by_callers = any(facts.varied(value) for facts, value in given)
+            if given and self.unit.kind is Kind.HELPER:
+                return by_callers
+            return by_callers or self.role(node) is Role.PREDICTION
+        if node.op == "variable":
+            return True
+        if node.op == FREE:
+            return node.name.startswith("self.") and speaks_of_prediction(node.name[5:])
+        if node.op == CONST or node.op in _STOPS or is_shape(node):
             return False
-        if node.op == OPAQUE and not node.args:
-            return False
+        if node.op == OPAQUE:
+            tail = node.name.rpartition(".")[2]
+            if tail in _TRAINED:
+                return True
+            if not node.args:
+                return False
+            if not self.unit.inputs and speaks_of_model(tail):
+                return True
         return any(self.varied(arg) for arg in node.args)
+
+    def _given(self, node: Node) -> list[tuple[Facts, Node]]:
+        """What the known callers of a helper give for one of its parameters."""
+        name = self._own.get(node.number)
+        if name is None or self.unit.kind not in (Kind.HELPER, Kind.LOSS):
+            return []
+        return [
+            (facts, call.arguments[name]) for facts, call in self.sites if name in call.arguments
+        ]
 
     def tensor(self, node: Node) -> bool:
         """Whether the value is, or may be, more than a number that the code knows."""
@@ -63,21 +119,105 @@ class Facts:
             todo = list(self.unit.results)
             while todo:
                 current = todo.pop()
-                if current.number in self._useful:
+                if id(current) in self._useful:
                     continue
-                self._useful.add(current.number)
+                self._useful.add(id(current))
                 if current.op != "stop_gradient" and not is_shape(current):
                     todo.extend(current.args)
-        return node.number in self._useful
+        return id(node) in self._useful
+
+    def carries(self, node: Node) -> bool:
+        """Whether the loss depends on the value by more than an index or a condition."""
+        if self._carrying is None:
+            self._carrying = set()
+            todo = list(self.unit.results)
+            while todo:
+                current = todo.pop()
+                if id(current) in self._carrying:
+                    continue
+                self._carrying.add(id(current))
+                if current.op in _CHOOSES:
+                    todo.extend(current.args[_CHOOSES[current.op]])
+                elif current.op == OPAQUE and current.name == "[]":
+                    todo.extend(current.args[:1])
+                else:
+                    todo.extend(current.args)
+        return id(node) in self._carrying
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
-        in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
-        return in_loss and self.varied(node) and self.useful(node)
+        return self.in_loss and self.varied(node) and self.useful(node)
 
-    def interval(self, node: Node) -> Interval:
-        """Bounds on the value, as float32 would hold it."""
-        return interval_of(node, self._roles, self._intervals)
+    @property
+    def in_loss(self) -> bool:
+        """Whether a loss depends on what the unit gives: it is one, or one makes use of it."""
+        if self._in_loss is None:
+            self._in_loss = False  # functions that call each other, met again below
+            self._in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
+            if self.unit.kind is Kind.HELPER and self.sites:
+                self._in_loss = any(facts.in_use(call) for facts, call in self.sites)
+        return self._in_loss
+
+    def in_use(self, call: Call) -> bool:
+        """Whether a loss depends on what a call of this unit's text gives."""
+        return self.useful(call.result) and self.in_loss
+
+    def interval(self, node: Node, dtype: str = "float32") -> Interval:
+        """All that the value can be, where the inputs are of that dtype."""
+        return self.ranges(dtype).of(node)
+
+    def ranges(self, dtype: str = "float32") -> Ranges:
+        """The ranges of the unit's values in that dtype, and what they come from."""
+        if dtype not in self._ranges:
+            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+        return self._ranges[dtype]
+
+    def _named_interval(self, node: Node) -> Interval:
+        """A parameter or a name from outside, by its callers, its default, its name or its use."""
+        if node.op == INPUT:
+            given = self._given(node) if self.unit.kind is Kind.HELPER else []
+            if given:
+                if node.number in self._asked:  # functions that call each other
+                    return UNKNOWN
+                self._asked.add(node.number)
+                found = [facts.interval(value) for facts, value in given]
+                self._asked.discard(node.number)
+                return hull(*found)
+            fixed = [value for _, value in self._given(node)]
+            if fixed and all(value.op == CONST for value in fixed):
+                return hull(*(facts.interval(value) for facts, value in self._given(node)))
+            if self.role(node) is not Role.SETTING:
+                return UNIT if node.number in self._probabilities() else UNKNOWN
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            if node.value > 0 and speaks_of_small(node.name):
+                return Interval(node.value / _LEEWAY, min(node.value * _LEEWAY, 1.0))
+            if 0.0 < node.value <= 1.0 and node.number in self._probabilities():
+                return Interval(node.value / _LEEWAY, 1.0)  # a share, as a default of 0.05 says
+            return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
+        return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
+
+    def _reached(self) -> Iterator[Node]:
+        """Every value of the unit's text, and those that the functions it calls make of them."""
+        seen: set[int] = set()
+        todo = [*self.unit.results, *self.unit.nodes]
+        while todo:
+            node = todo.pop()
+            if id(node) not in seen:
+                seen.add(id(node))
+                yield node
+                todo.extend(node.args)
+
+    def _probabilities(self) -> set[int]:
+        """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie
+        in [0, 1]."""
+        if self._likely is None:
+            self._likely = set()
+            for node in self._reached():
+                if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
+                    self._likely |= _viewed_inputs(node.args[1])
+                elif node.op == "log":
+                    self._likely |= _viewed_inputs(node.args[0])
+        return self._likely
 
     def rank_offset(self, node: Node) -> int | None:
         """The rank, relative to the parameters of the loss; None where it is not known.
@@ -114,6 +254,13 @@ class Facts:
         if node.op in ("sum", "mean", "max", "min", "prod", "logsumexp", "std", "variance"):
             return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
         return bool(node.args) and node.op != OPAQUE and all(self.scalar(a) for a in node.args)
+
+
+def _viewed_inputs(node: Node) -> set[int]:
+    """The parameter that a value is a view of: reshaped, sliced, gathered."""
+    while node.op in _VIEWS or (node.op == OPAQUE and node.name == "[]"):
+        node = node.args[0]
+    return {node.number} if node.op == INPUT else set()
 
 
 def _shifted(offset: int | None, by: int) -> int | None:

@@ -8,14 +8,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lossfix.graph.calls import lift_call
 from lossfix.graph.express import binary, lift_expression
-from lossfix.graph.nodes import JOIN, LOOP, OPAQUE, Definition, Node, Origin
-from lossfix.graph.number import Numbering
-from lossfix.graph.rebinding import captured_names, outer_names, stored_names
+from lossfix.graph.lifting import Surroundings
+from lossfix.graph.nodes import (
+    CONST,
+    JOIN,
+    LOOP,
+    OPAQUE,
+    Call,
+    Definition,
+    Frame,
+    Function,
+    Node,
+    Origin,
+)
+from lossfix.graph.rebinding import captured_names, outer_names, rebound_names, stored_names
 
 Scope = Mapping[str, Node]
 _NO_NAMES: frozenset[str] = frozenset()
-_SINKS = {"minimize": 0, "gradient": 0, "add_loss": 0, "compute_gradients": 0, "gradients": 0}
+_NO_STATEMENT = ast.Pass(lineno=1, col_offset=0)
 
 
 @dataclass
@@ -30,43 +42,55 @@ class _Assignment:
 
 
 class Lifter:
-    """Walks one scope in the order of the text; holds what is known so far."""
+    """Walks one scope in the order of the text; holds what is known so far.
 
-    def __init__(
-        self,
-        numbers: Numbering,
-        imports: Mapping[str, tuple[str, ...]],
-        outer: Scope,
-    ) -> None:
-        self.numbers = numbers
-        self.imports = imports
-        self.scope: dict[str, Node] = dict(outer)
+    With `recording` off, the values are worked out and nothing else is kept: so a helper is run
+    through at each call of it.
+    """
+
+    def __init__(self, module: Surroundings, frame: Frame, scope: Scope, *, depth: int = 0) -> None:
+        self.module = module
+        self.numbers = module.numbers
+        self.frame = frame
+        self.imports = frame.home.imports
+        self.scope: dict[str, Node] = dict(scope)
+        self.depth = depth
+        self.yields = False  # whether it is a generator
         self.nodes: list[Node] = []
         self.results: list[Node] = []
         self.sinks: list[Node] = []
-        self.calls: list[tuple[str, Node]] = []
+        self.trained: list[Node] = []
+        self.calls: list[Call] = []
         self._assignments: list[_Assignment] = []
         self._reaching: dict[str, tuple[_Assignment, ...]] = {}
         self._captured: list[ast.Name] = []
         self._unsteady: set[str] = set()  # names that calls may bind anew
-        self._statement: ast.stmt = ast.Pass(lineno=1, col_offset=0)
-        self._muted = 0
+        self._rebound: set[str] | None = None  # names that this scope binds more than once
+        self._statement: ast.stmt = _NO_STATEMENT
+        self._muted = 0 if depth == 0 else 1
+        self._rounds = 0  # first rounds of loops, whose results do not count
 
     # what expressions ask for
 
     def origin(self, code: ast.expr | ast.AugAssign) -> Origin:
-        return Origin(code, self._statement, self.scope)
+        return Origin(code, self._statement, self.scope, self.frame)
 
     def record(self, node: Node) -> None:
         if not self._muted:
             self.nodes.append(node)
 
     def look_up(self, name: str) -> Node | None:
+        """What a name holds here: in this scope, around it, or at the top of its file."""
         if name in self._unsteady:
             return self._fresh("unsteady")
-        return self.scope.get(name)
+        found = self.scope.get(name)
+        if found is None and name not in self.imports:
+            found = self.module.named(self.frame, name)
+        return found
 
     def note_load(self, name: ast.Name) -> None:
+        if self._muted and not self._rounds:
+            return
         for assignment in self._reaching.get(name.id, ()):
             if name not in assignment.loads:
                 assignment.loads.append(name)
@@ -78,16 +102,28 @@ class Lifter:
 
     def note_captured(self, tree: ast.AST) -> None:
         """Names that code which runs later may load, whatever they hold by then."""
-        self._captured.extend(
-            n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
-        )
+        if not self.depth and self.frame.name:
+            self._captured.extend(
+                n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+            )
 
-    def note_call(self, call: ast.Call, name: str | None, node: Node) -> None:
-        if name is not None:
-            self.calls.append((name, node))
-        method = call.func.attr if isinstance(call.func, ast.Attribute) else name
-        if method in _SINKS and call.args:
-            self.sinks.append(lift_again(self, call.args[0]))
+    def note_call(self, call: Call) -> None:
+        if not self._muted:
+            self.calls.append(call)
+
+    def note_sink(self, node: Node) -> None:
+        """A value that training makes small, or the function that computes it."""
+        if self._muted:
+            return
+        if isinstance(node.target, Function) and not node.args:
+            self.module.note_loss(node.target.frame)
+        else:
+            self.sinks.append(node)
+
+    def note_trained(self, node: Node) -> None:
+        """What a gradient is taken with respect to: one value, or the items of a list."""
+        if not self._muted:
+            self.trained.extend(node.args if node.name == "sequence" else (node,))
 
     def join(self, nodes: tuple[Node, ...], origin: Origin | None = None) -> Node:
         if len({node.number for node in nodes}) == 1:
@@ -104,6 +140,8 @@ class Lifter:
 
     def define(self, name: str, node: Node, simple: bool) -> None:
         self.bind(name, node)
+        if self._muted and not self._rounds:
+            return
         made = _Assignment(name, self._statement, node, simple)
         self._reaching[name] = (made,)
         if not self._muted:
@@ -118,7 +156,15 @@ class Lifter:
             for a in self._assignments
         )
 
+    def call(self, expr: ast.Call) -> Node:
+        return lift_call(self, expr)
+
     # statements
+
+    def at(self, expr: ast.expr) -> Node:
+        """The value of an expression that stands by itself."""
+        self._statement = ast.copy_location(ast.Expr(expr), expr)
+        return lift_expression(self, expr)
 
     def body(self, statements: Iterable[ast.stmt]) -> bool:
         """Lift in order; true where the end is never reached."""
@@ -158,6 +204,11 @@ class Lifter:
             node = binary(self, statement.op, old, new, self.origin(statement))
             self.record(node)
             self.define(statement.target.id, node, simple=False)
+        elif isinstance(statement.target, ast.Attribute):
+            old = lift_expression(self, statement.target)
+            new = lift_expression(self, statement.value)
+            node = binary(self, statement.op, old, new, None)
+            self.bind(ast.unparse(statement.target), node)
         else:
             value = lift_expression(self, statement.value)
             self._store(statement.target, value, simple=False)
@@ -199,12 +250,14 @@ class Lifter:
     def _return(self, statement: ast.Return) -> bool:
         if statement.value is not None:
             value = lift_expression(self, statement.value)
-            if not self._muted:
+            if not self._rounds:
                 self.results.append(value)
         return True
 
     def _if(self, statement: ast.If) -> bool:
-        lift_expression(self, statement.test)
+        test = lift_expression(self, statement.test)
+        if self.depth and test.op == CONST:  # a flag of this call; for any call it may be either
+            return self.body(statement.body if test.value else statement.orelse)
         return self._branches([statement.body, statement.orelse])
 
     def _branches(self, bodies: list[list[ast.stmt]], unsure: frozenset[str] = _NO_NAMES) -> bool:
@@ -251,7 +304,9 @@ class Lifter:
         before, reaching = self.scope, self._reaching
         carried = sorted(stored_names(statement.body) & set(before))
         self._muted += 1
+        self._rounds += 1
         self.body(statement.body)
+        self._rounds -= 1
         self._muted -= 1
         after_once, reach_once = self.scope, self._reaching
         # What a name holds in the second round is what it held before or after the first.
@@ -299,12 +354,26 @@ class Lifter:
         for expr in (*statement.decorator_list, *statement.args.defaults):
             lift_expression(self, expr)
         self.note_captured(statement)
-        self._bound_by_calls(outer_names(statement))
-        self.define(statement.name, self.numbers.free(f"def {statement.name}"), simple=False)
+        if self.frame.home.shared:
+            self._bound_by_calls(outer_names(statement))
+        name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
+        frame = Frame(self.frame.home, name, self.frame.owner)
+        target = Function(statement, frame, self.seen_within())
+        node = self.numbers.callable(target, (id(statement), id(self.scope)))
+        self.define(statement.name, node, simple=False)
+
+    def seen_within(self) -> Scope:
+        """What inner functions find here, whenever they are called."""
+        if self._rebound is None:
+            place = self.frame.home.places.get(self.frame.name)
+            self._rebound = rebound_names(place.tree if place else self.frame.home.tree)
+        changing = self._rebound.intersection(self.scope)
+        return {**self.scope, **{n: self._fresh("rebound") for n in sorted(changing)}}
 
     def _class(self, statement: ast.ClassDef) -> None:
         self.note_captured(statement)
-        self._bound_by_calls(outer_names(statement))
+        if self.frame.home.shared:
+            self._bound_by_calls(outer_names(statement))
         self.define(statement.name, self.numbers.free(f"class {statement.name}"), simple=False)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
@@ -325,14 +394,6 @@ class Lifter:
         """From here on any call may bind these names."""
         self._unsteady |= names
         self.forget(names & set(self.scope))
-
-
-def lift_again(lifter: Lifter, expr: ast.expr) -> Node:
-    """The value of an expression that was recorded already."""
-    lifter._muted += 1
-    node = lift_expression(lifter, expr)
-    lifter._muted -= 1
-    return node
 
 
 def _merged(

@@ -1,353 +1,289 @@
-"""Lifting a module: its scopes, what each is to a training run, and what flows out of it."""
+"""A module, lifted scope by scope as its units are asked for."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from lossfix.graph.conventions import (
-    KERAS_PAIR,
-    is_loss_method,
-    role_of,
-    speaks_of_loss,
-    speaks_of_metric,
-)
+from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
+from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
+from lossfix.graph.kinds import is_keras_pair, is_test, kind_of
 from lossfix.graph.lift import Lifter
-from lossfix.graph.names import (
-    ambiguous_names,
-    dotted,
-    imports_of,
-    is_framework,
-    qualify,
-)
-from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Kind, Node, Role, Unit
+from lossfix.graph.names import ambiguous_names, is_framework
+from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
 from lossfix.graph.number import Numbering
+from lossfix.graph.packages import Packages
+from lossfix.graph.surroundings import Surroundings
+from lossfix.source.roles import RoleOverrides
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+NO_OVERRIDES = RoleOverrides()
+MODULE_LEVEL = ""
+"""The name of the unit that stands at the top of the file."""
 
 
-@dataclass(frozen=True, eq=False)
 class Module:
-    """One file, lifted."""
+    """One file: its index, and its units as far as they were asked for."""
 
-    tree: ast.Module
-    imports: Mapping[str, tuple[str, ...]]
-    units: tuple[Unit, ...]
-    numbers: Numbering
+    def __init__(
+        self,
+        index: Index,
+        packages: Packages | None = None,
+        roles: RoleOverrides = NO_OVERRIDES,
+        comments: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
+        """`roles` and `comments`, by the line of a `def`, say what parameters stand for."""
+        self.index = index
+        self._said = (roles, comments or {})
+        self.numbers = Numbering()
+        self.surroundings = Surroundings(index, self.numbers, packages or Packages(), self._closure)
+        self._lifters: dict[str, Lifter] = {}
+        self._inputs: dict[str, dict[str, Node]] = {}
+        self._units: dict[str, Unit] = {}
 
+    @property
+    def tree(self) -> ast.Module:
+        return self.index.tree
 
-@dataclass(frozen=True, eq=False)
-class _Place:
-    """A scope and where it stands."""
+    @property
+    def imports(self) -> Mapping[str, tuple[str, ...]]:
+        return self.index.imports
 
-    tree: Function | ast.Module
-    name: str
-    owner: ast.ClassDef | None  # the class that a method belongs to
-    parent: str | None  # the function around it
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all units, the module level last."""
+        return (*self.index.places, MODULE_LEVEL)
+
+    @property
+    def units(self) -> tuple[Unit, ...]:
+        """Every unit."""
+        return self.survey(self.names)
+
+    def unit(self, name: str) -> Unit | None:
+        """One unit, by name, as its own text and name make it."""
+        if name not in self._units:
+            if name == MODULE_LEVEL:
+                self._units[name] = self._module_unit()
+            elif name in self.index.places:
+                self._units[name] = self._function_unit(self.index.places[name])
+        return self._units.get(name)
+
+    def survey(self, names: Iterable[str], others: Iterable[str] = ()) -> tuple[Unit, ...]:
+        """The units by these names and those that losses among them call, with their kinds.
+
+        A function that is handed over as a loss is one, and what a loss calls is its helper,
+        through any number of calls. `others` are read by themselves: their calls are not followed.
+        """
+        wanted = list(dict.fromkeys(names))
+        found: dict[str, Unit] = {}
+        others = tuple(others)
+        if not (wanted or others) or not self.surroundings.reaches_framework():
+            return ()
+        handed = self.surroundings.handed_over
+        losses = [n for n in wanted if self._is_loss(n)]
+        for name in (*losses, *(n for n in wanted if n not in losses)):
+            self._add(name, found)
+        for name in sorted(handed - set(found)):
+            self._add(name, found)
+        kinds = self._kinds(found)
+        with self.surroundings.following(False):
+            for name in others:
+                if name not in found:
+                    self._add(name, found)
+                    kinds[name] = found[name].kind
+        order = [name for name in self.names if name in found]
+        return tuple(found[name].as_kind(kinds[name]) for name in order)
+
+    def _kinds(self, found: dict[str, Unit]) -> dict[str, Kind]:
+        """The kind of each unit that was found; the helpers of losses are found on the way."""
+        handed = self.surroundings.handed_over
+        metrics = self.surroundings.metrics - handed
+        kinds = {name: unit.kind for name, unit in found.items()}
+        kinds.update({name: Kind.METRIC for name in metrics if name in found})
+        kinds.update({name: Kind.LOSS for name in handed if name in found})
+        todo = [name for name, kind in kinds.items() if kind is Kind.LOSS]
+        while todo:
+            for call in found[todo.pop()].calls:
+                if kinds.get(call.callee) in (None, Kind.CODE, Kind.METRIC):
+                    self._add(call.callee, found)
+                    if call.callee in found:
+                        kinds[call.callee] = Kind.HELPER
+                        todo.append(call.callee)
+        in_losses = [found[n] for n, kind in kinds.items() if kind in (Kind.LOSS, Kind.HELPER)]
+        if any(map(_calls_a_parameter, in_losses)):
+            for name in self._passed_around(found):
+                if kinds.get(name, Kind.CODE) is Kind.CODE:
+                    self._add(name, found)
+                    kinds[name] = Kind.HELPER
+        return kinds
+
+    def _passed_around(self, found: Mapping[str, Unit]) -> set[str]:
+        """Functions of the file that its text takes for values: somebody else may call them."""
+        trees = [*self.index.module_level, *(unit.tree for unit in found.values())]
+        parts = [node for tree in trees for node in ast.walk(tree)]
+        called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
+        names = {n.id for n in parts if isinstance(n, ast.Name) and id(n) not in called}
+        return names & set(self.index.places)
+
+    def _add(self, name: str, found: dict[str, Unit]) -> None:
+        unit = self.unit(name)
+        if unit is not None:
+            found[name] = unit
+
+    def _is_loss(self, name: str) -> bool:
+        if name == MODULE_LEVEL or name in self.surroundings.handed_over:
+            return True
+        place = self.index.places.get(name)
+        return place is not None and kind_of(place, self.index, self._roles(place)) is Kind.LOSS
+
+    # scopes
+
+    def _lifter(self, place: Place) -> Lifter:
+        """The scope of a function, lifted for any arguments."""
+        found = self._lifters.get(place.name)
+        if found is not None:
+            return found
+        frame = Frame(self.index, place.name, place.owner)
+        scope = {**self._closure(place), **self._parameters(place)}
+        lifter = Lifter(self.surroundings, frame, scope)
+        self._lifters[place.name] = lifter
+        with self.surroundings.inside(place.tree):
+            lifter.body(place.tree.body)
+        return lifter
+
+    def _closure(self, place: Place) -> Mapping[str, Node]:
+        """What the names around a function hold: constants of the file, and an outer scope."""
+        constants = self.surroundings.constants(self.index)
+        if place.parent is None:
+            return constants
+        return {**constants, **self._lifter(self.index.places[place.parent]).seen_within()}
+
+    def _parameters(self, place: Place) -> dict[str, Node]:
+        if place.name not in self._inputs:
+            found = parameters(place, self.numbers, self.surroundings)
+            self._inputs[place.name] = self._as_said(place, found)
+        return self._inputs[place.name]
+
+    def _as_said(self, place: Place, found: dict[str, Node]) -> dict[str, Node]:
+        """The parameters with the roles that a person gave them."""
+        overrides, comments = self._said
+        here = comments.get(place.tree.lineno, {})
+        if not overrides and not here:
+            return found
+        said = {name: here.get(name) or overrides.role_of(name) for name in found}
+        return {
+            name: replace(node, role=Role(said[name])) if said[name] else node
+            for name, node in found.items()
+        }
+
+    def _roles(self, place: Place) -> list[Role]:
+        return [node.role for node in self._parameters(place).values() if node.role is not None]
+
+    # units
+
+    def _function_unit(self, place: Place) -> Unit:
+        lifter = self._lifter(place)
+        inputs = self._parameters(place)
+        kind = kind_of(place, self.index, self._roles(place))
+        if lifter.sinks and not is_test(place):
+            kind = Kind.LOSS
+        if kind is not Kind.CODE and not _uses_framework(lifter):
+            kind = Kind.CODE
+        return Unit(
+            name=place.name,
+            tree=place.tree,
+            kind=kind,
+            nodes=tuple(lifter.nodes),
+            inputs=inputs,
+            results=tuple(lifter.sinks or lifter.results),
+            definitions=lifter.definitions(),
+            calls=tuple(lifter.calls),
+            trained=frozenset(node.number for node in lifter.trained),
+            keras=is_keras_pair(place),
+            ambiguous=self._ambiguous(),
+        )
+
+    def _module_unit(self) -> Unit:
+        lifter = Lifter(self.surroundings, Frame(self.index, MODULE_LEVEL), {})
+        lifter.body(self.index.tree.body)
+        definitions = lifter.definitions()
+        named = [
+            d.value
+            for d in definitions
+            if speaks_of_loss(d.name) and d.value.op not in (CONST, FREE)
+        ]
+        results = tuple(lifter.sinks or named)
+        return Unit(
+            name=MODULE_LEVEL,
+            tree=self.index.tree,
+            kind=Kind.LOSS if results and _uses_framework(lifter) else Kind.CODE,
+            nodes=tuple(lifter.nodes),
+            inputs={},
+            results=results,
+            definitions=definitions,
+            calls=tuple(lifter.calls),
+            trained=frozenset(node.number for node in lifter.trained),
+            ambiguous=self._ambiguous(),
+        )
+
+    def _ambiguous(self) -> frozenset[str]:
+        return ambiguous_names(self.imports) | self.surroundings.ambiguous
 
 
 def lift_module(tree: ast.Module) -> Module:
-    """Every scope of a module as a unit, the module level last."""
-    imports = {**imports_of(tree), **_aliases(tree)}
-    numbers = Numbering()
-    top = Lifter(numbers, imports, {})
-    top.body(tree.body)
-    constants = _constants(tree, top)
-    lifted: dict[str, tuple[_Place, Lifter, dict[str, tuple[Node, Role]]]] = {}
-    for place in _places(tree):
-        outer = dict(constants)
-        inherited: dict[str, tuple[Node, Role]] = {}
-        if place.parent is not None and place.parent in lifted:
-            _, around, inputs = lifted[place.parent]
-            outer.update(around.scope)
-            inherited = {
-                name: (node, _outer_role(node, role)) for name, (node, role) in inputs.items()
-            }
-        if place.owner is not None:
-            outer.update(_attributes(place.owner, numbers, imports))
-        own = _inputs(place, numbers, imports)
-        lifter = Lifter(numbers, imports, {**outer, **{n: node for n, (node, _) in own.items()}})
-        assert not isinstance(place.tree, ast.Module)
-        lifter.body(place.tree.body)
-        lifted[place.name] = (place, lifter, {**inherited, **own})
-    compiled = _compiled_losses(tree)
-    calls = {name: lifter.calls for name, (_, lifter, _) in lifted.items()}
-    speaking = _speaking(lifted, calls)
-    units = [_unit(*entry, imports, compiled, name in speaking) for name, entry in lifted.items()]
-    units.append(_module_unit(tree, top, imports))
-    calls[""] = top.calls
-    return Module(tree, imports, tuple(_with_helpers(units, calls)), numbers)
+    """The module of a parsed text that stands by itself."""
+    return Module(index_of(tree))
 
 
-def _places(tree: ast.Module) -> Iterator[_Place]:
-    """Every function of the module, outer ones before inner ones."""
-
-    def walk(
-        body: list[ast.stmt], path: str, owner: ast.ClassDef | None, parent: str | None
-    ) -> Iterator[_Place]:
-        for statement in body:
-            if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                name = path + statement.name
-                yield _Place(statement, name, owner, parent)
-                yield from walk(statement.body, f"{name}.", None, name)
-            elif isinstance(statement, ast.ClassDef):
-                yield from walk(statement.body, f"{path}{statement.name}.", statement, parent)
-            else:
-                for inner in _suites(statement):
-                    yield from walk(inner, path, owner, parent)
-
-    yield from walk(tree.body, "", None, None)
-
-
-def _suites(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
-    for field in ("body", "orelse", "finalbody"):
-        suite = getattr(statement, field, None)
-        if suite:
-            yield suite
-    for handler in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-        yield handler.body
-
-
-def _aliases(tree: ast.Module) -> dict[str, tuple[str, ...]]:
-    """`K = tf.keras.backend` at module level: a name for a framework's module or function."""
-    imports = imports_of(tree)
-    found: dict[str, tuple[str, ...]] = {}
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name = dotted(statement.value)
-            qualified = qualify(name, {**imports, **found}) if name else None
-            if qualified is not None and is_framework(qualified):
-                found[statement.targets[0].id] = (qualified,)
-    return found
-
-
-def _constants(tree: ast.Module, top: Lifter) -> dict[str, Node]:
-    """Module-level names that hold one number, and nothing else, ever."""
-    stores: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            stores[node.id] = stores.get(node.id, 0) + 1
-    return {
-        name: node for name, node in top.scope.items() if node.op == CONST and stores.get(name) == 1
-    }
-
-
-def _inputs(
-    place: _Place, numbers: Numbering, imports: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[Node, Role]]:
-    assert not isinstance(place.tree, ast.Module)
+def parameters(place: Place, numbers: Numbering, surroundings: Surroundings) -> dict[str, Node]:
+    """A node for each parameter but `self`, with its role and the number it is by default."""
     arguments = place.tree.args
-    positional = [*arguments.posonlyargs, *arguments.args]
-    padded = [None] * (len(positional) - len(arguments.defaults)) + list(arguments.defaults)
-    pairs = [
-        *zip(positional, padded, strict=True),
-        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
-    ]
-    is_method = place.owner is not None and not _is_static(place.tree)
-    found: dict[str, tuple[Node, Role]] = {}
-    for index, (argument, default) in enumerate(pairs):
-        if is_method and index == 0:
-            continue
-        node = Node(
-            INPUT,
-            (),
-            {},
-            numbers.of((INPUT, place.name, argument.arg)),
-            name=argument.arg,
-            value=_default_value(default, imports),
-        )
-        found[argument.arg] = (node, role_of(argument.arg, default is not None))
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    if place.owner is not None and not is_static(place.tree):
+        named = named[1:]
+    defaults = dict(defaults_of(arguments))
+    found: dict[str, Node] = {}
+    for argument in named:
+        default = defaults.get(argument.arg)
+        role = role_of(argument.arg, default is not None)
+        value = None if default is None else surroundings.default_value(default)
+        number = numbers.of((INPUT, place.name, argument.arg))
+        found[argument.arg] = Node(INPUT, (), {}, number, name=argument.arg, value=value, role=role)
+    found = _settled_inputs(found)
     for extra in (arguments.vararg, arguments.kwarg):
         if extra is not None:
-            key = (INPUT, place.name, extra.arg)
-            found[extra.arg] = (
-                Node(INPUT, (), {}, numbers.of(key), name=extra.arg),
-                Role.SETTING,
-            )
+            number = numbers.of((INPUT, place.name, extra.arg))
+            found[extra.arg] = Node(INPUT, (), {}, number, name=extra.arg, role=Role.SETTING)
     return found
-
-
-def _is_static(tree: Function) -> bool:
-    return any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in tree.decorator_list)
-
-
-def _default_value(
-    default: ast.expr | None, imports: Mapping[str, tuple[str, ...]]
-) -> int | float | bool | str | None:
-    """What a parameter is when nobody gives it, where that is a number or a text."""
-    if default is None:
-        return None
-    lifter = Lifter(Numbering(), imports, {})
-    lifter.body([ast.copy_location(ast.Expr(default), default)])
-    node = lifter.nodes[-1] if lifter.nodes else None
-    return node.value if node is not None and node.op == CONST else None
-
-
-def _outer_role(node: Node, role: Role) -> Role:
-    """A parameter of a factory is a setting unless its name says that it is a tensor."""
-    named = role_of(f"factory_{node.name}", has_default=False)
-    return role if role is not Role.PREDICTION or named is Role.PREDICTION else Role.SETTING
-
-
-def _attributes(
-    owner: ast.ClassDef, numbers: Numbering, imports: Mapping[str, tuple[str, ...]]
-) -> dict[str, Node]:
-    """`self.x` as `__init__` leaves it: a number, or a setting with its default."""
-    for statement in owner.body:
-        if isinstance(statement, ast.FunctionDef) and statement.name == "__init__":
-            place = _Place(statement, f"{owner.name}.__init__", owner, None)
-            inputs = _inputs(place, numbers, imports)
-            lifter = Lifter(numbers, imports, {n: node for n, (node, _) in inputs.items()})
-            lifter.body(statement.body)
-            found = {n: v for n, v in lifter.scope.items() if n.startswith("self.")}
-            return {n: _setting(n, v, owner, numbers) for n, v in found.items()}
-    return {}
-
-
-def _setting(name: str, value: Node, owner: ast.ClassDef, numbers: Numbering) -> Node:
-    if value.op == CONST:
-        return value
-    hint = value.value if value.op == INPUT else None
-    return Node(FREE, (), {}, numbers.of((FREE, owner.name, name)), name=name, value=hint)
-
-
-def _compiled_losses(tree: ast.Module) -> frozenset[str]:
-    """Names given as `loss=` to a call, as in `model.compile(loss=f)`."""
-    return frozenset(
-        keyword.value.id
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        for keyword in node.keywords
-        if keyword.arg == "loss" and isinstance(keyword.value, ast.Name)
-    )
-
-
-def _unit(
-    place: _Place,
-    lifter: Lifter,
-    inputs: Mapping[str, tuple[Node, Role]],
-    imports: Mapping[str, tuple[str, ...]],
-    compiled: frozenset[str],
-    speaks: bool,
-) -> Unit:
-    assert not isinstance(place.tree, ast.Module)
-    own = [a.arg for a in place.tree.args.args]
-    keras = tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
-    return Unit(
-        name=place.name,
-        tree=place.tree,
-        kind=_kind(place, inputs, keras, compiled, lifter) if speaks else Kind.CODE,
-        nodes=tuple(lifter.nodes),
-        inputs=inputs,
-        results=tuple(lifter.results + lifter.sinks),
-        definitions=lifter.definitions(),
-        keras=keras,
-        ambiguous=ambiguous_names(imports),
-    )
-
-
-def _kind(
-    place: _Place,
-    inputs: Mapping[str, tuple[Node, Role]],
-    keras: bool,
-    compiled: frozenset[str],
-    lifter: Lifter,
-) -> Kind:
-    assert not isinstance(place.tree, ast.Module)
-    name = place.tree.name
-    if name in compiled or lifter.sinks:
-        return Kind.LOSS
-    owner = place.owner
-    if owner is not None:
-        about = [owner.name, *(dotted(base) or "" for base in owner.bases)]
-        if any(speaks_of_metric(a) for a in about) and not any(speaks_of_loss(a) for a in about):
-            return Kind.METRIC
-        if any(speaks_of_loss(a) for a in about):
-            return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
-    roles = {role for _, role in inputs.values()}
-    if speaks_of_loss(name):
-        return Kind.LOSS
-    if speaks_of_metric(name):
-        return Kind.METRIC
-    if keras or (Role.LABEL in roles and Role.PREDICTION in roles and owner is None):
-        return Kind.LOSS if keras else Kind.CODE
-    return Kind.CODE
-
-
-def _speaking(
-    lifted: Mapping[str, tuple[_Place, Lifter, object]],
-    calls: Mapping[str, list[tuple[str, Node]]],
-) -> set[str]:
-    """Scopes that use a framework, by themselves or by way of what they call."""
-    found = {name for name, (_, lifter, _) in lifted.items() if _uses_framework(lifter)}
-    while True:
-        more = {
-            caller
-            for caller in lifted
-            if caller not in found
-            and any(_callee(caller, called, lifted) in found for called, _ in calls[caller])
-        }
-        if not more:
-            return found
-        found |= more
 
 
 def _uses_framework(lifter: Lifter) -> bool:
+    """Whether a scope, or a function that it calls, computes with a framework."""
+    called = (inner for node in lifter.nodes if node.inner is not None for inner in node.walk())
     return any(
         node.api not in ("", "numpy") or (node.op in (OPAQUE, FREE) and is_framework(node.name))
-        for node in lifter.nodes
+        for node in (*lifter.nodes, *called)
     )
 
 
-def _module_unit(tree: ast.Module, lifter: Lifter, imports: Mapping[str, tuple[str, ...]]) -> Unit:
-    named = [
-        d.value
-        for d in lifter.definitions()
-        if speaks_of_loss(d.name) and d.value.op not in (CONST, FREE)
-    ]
-    results = tuple(lifter.sinks or named)
-    kind = Kind.LOSS if results and _uses_framework(lifter) else Kind.CODE
-    return Unit(
-        name="",
-        tree=tree,
-        kind=kind,
-        nodes=tuple(lifter.nodes),
-        inputs={},
-        results=results,
-        definitions=lifter.definitions(),
-        ambiguous=ambiguous_names(imports),
+def _calls_a_parameter(unit: Unit) -> bool:
+    return any(
+        node.op == OPAQUE
+        and bool(node.args)
+        and node.args[0].op == INPUT
+        and node.name == node.args[0].name
+        for node in unit.nodes
     )
 
 
-def _with_helpers(units: list[Unit], calls: Mapping[str, list[tuple[str, Node]]]) -> Iterator[Unit]:
-    """Units, those that a loss calls marked as its helpers, through any number of calls."""
-    by_name = {unit.name: unit for unit in units}
-    helpers: set[str] = set()
-    todo = [unit.name for unit in units if unit.kind is Kind.LOSS]
-    while todo:
-        caller = todo.pop()
-        for called, _ in calls[caller]:
-            target = _callee(caller, called, by_name)
-            known = target is None or target in helpers
-            if target is not None and not known and by_name[target].kind is not Kind.LOSS:
-                helpers.add(target)
-                todo.append(target)
-    for unit in units:
-        yield replace(unit, kind=Kind.HELPER) if unit.name in helpers else unit
+def _settled_inputs(found: dict[str, Node]) -> dict[str, Node]:
+    """Beside a parameter that speaks of predictions, `x` and `inputs` are data."""
+    if not any(n not in _DATA and n not in ("a", "b") and speaks_of_prediction(n) for n in found):
+        return found
+    return {
+        name: replace(node, role=Role.LABEL) if name in _DATA else node
+        for name, node in found.items()
+    }
 
 
-def _callee(caller: str, called: str, units: Mapping[str, object]) -> str | None:
-    """The unit that `called`, as written in `caller`, names: inner first, then outwards."""
-    if called.startswith("self."):
-        owner = caller.rpartition(".")[0]
-        name = f"{owner}.{called[5:]}"
-        return name if name in units else None
-    around = caller
-    while True:
-        name = f"{around}.{called}" if around else called
-        if name in units:
-            return name
-        if not around:
-            return None
-        around = around.rpartition(".")[0]
+_DATA = frozenset({"x", "inputs", "input"})

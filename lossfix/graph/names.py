@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-FRAMEWORKS = ("tensorflow", "keras", "tf_keras")
+FRAMEWORKS = ("tensorflow", "keras", "tf_keras", "keras_core")
 """Roots of the packages whose ops the graph knows."""
 
-
-def imports_of(tree: ast.AST) -> dict[str, tuple[str, ...]]:
-    """Local name -> the qualified names that the imports under `tree` bind it to, in text order."""
-    bound: defaultdict[str, list[str]] = defaultdict(list)
-    for node in ast.walk(tree):
-        for local, qualified in _bindings(node):
-            if qualified not in bound[local]:
-                bound[local].append(qualified)
-    return {local: tuple(names) for local, names in bound.items()}
+BACKENDS = frozenset({"K", "backend"})
+"""Names that mean a Keras backend even where nothing in sight says so."""
 
 
-def _bindings(node: ast.AST) -> Iterator[tuple[str, str]]:
-    if isinstance(node, ast.Import):
-        for alias in node.names:
+def bindings_of(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+    """Local name and qualified name of each binding of an import; `*` for a star."""
+    if isinstance(statement, ast.Import):
+        for alias in statement.names:
             if alias.asname:
                 yield alias.asname, alias.name
             else:
                 root = alias.name.partition(".")[0]
                 yield root, root
-    elif isinstance(node, ast.ImportFrom):
-        module = "." * node.level + (node.module or "")
-        for alias in node.names:
-            if alias.name != "*":
-                yield alias.asname or alias.name, f"{module}.{alias.name}"
+    elif isinstance(statement, ast.ImportFrom):
+        module = "." * statement.level + (statement.module or "")
+        for alias in statement.names:
+            if alias.name == "*":
+                yield "*", module
+            else:
+                dot = "" if module.endswith(".") else "."
+                yield alias.asname or alias.name, f"{module}{dot}{alias.name}"
 
 
 def dotted(expr: ast.expr) -> str | None:

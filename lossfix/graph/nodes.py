@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Union
+
+from lossfix.graph.index import ClassInfo, Index
 
 Attribute = Union[int, float, str, bool, None, tuple["Attribute", ...]]  # noqa: UP007 - recursive
 """A folded argument that is not a tensor: an axis, a flag, a dtype's name."""
@@ -17,6 +20,23 @@ class Dynamic:
     """An attribute whose value is only known at run time; equal where its text and names are."""
 
     text: str
+
+
+class Role(Enum):
+    """What a parameter stands for, by convention."""
+
+    PREDICTION = "prediction"
+    LABEL = "label"
+    SETTING = "setting"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Frame:
+    """The scope whose text makes a value: its file, its name, and the class that `self` is of."""
+
+    home: Index
+    name: str
+    owner: ClassInfo | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,17 +50,58 @@ class Origin:
     code: ast.expr | ast.AugAssign
     statement: ast.stmt
     scope: Mapping[str, Node]
+    frame: Frame
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Function:
+    """A function as a value: what a call of it runs, and what is known of its arguments already."""
+
+    tree: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+    frame: Frame
+    scope: Mapping[str, Node]  # what surrounds it
+    receiver: Mapping[str, Node] | None = None  # `self.x` by name, of a bound method
+    given: tuple[Node, ...] = ()
+    named: Mapping[str, Node] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Instance:
+    """An object of a class of the package, with its attributes as `self.x` by name."""
+
+    owner: ClassInfo
+    home: Index
+    attributes: Mapping[str, Node]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Constructor:
+    """A class of the package as a value: a call of it makes an object."""
+
+    owner: ClassInfo
+    home: Index
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Layer:
+    """A layer or a model that ends in a known activation, an op of the vocabulary."""
+
+    activation: str
+
+
+Target = Union[Function, Instance, Constructor, Layer]  # noqa: UP007 - evaluated at run time
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
     """One value.
 
-    `op` is a name of the vocabulary, or one of INPUT, CONST, FREE, JOIN, OPAQUE.
+    `op` is a name of the vocabulary, or one of INPUT, CONST, FREE, JOIN, OPAQUE, CALLABLE.
     `number` is its value number: two nodes with one number hold the same value.
     `api` is the framework column that the text used ("tf", "keras.ops", "keras.backend",
     "numpy", or "" for a Python operator), and `prefix` the text before the op's own name
-    ("tf", "K", "keras.ops").
+    ("tf", "K", "keras.ops"). `inner` is set where the value is what a call of the user's own
+    function returns: the node that the function's text made.
     """
 
     op: str
@@ -52,13 +113,17 @@ class Node:
     prefix: str = ""
     value: int | float | bool | str | None = None
     name: str = ""
+    role: Role | None = None  # of an INPUT
+    target: Target | None = None  # of a CALLABLE
+    inner: Node | None = None
+    unsure: str = ""  # why a fix may not rest on what this value seems to be
 
     def walk(self) -> Iterator[Node]:
         """This node and all that it is computed from, each once, nearest first."""
         seen: set[int] = set()
-        todo = [self]
+        todo = deque([self])
         while todo:
-            node = todo.pop(0)
+            node = todo.popleft()
             if id(node) not in seen:
                 seen.add(id(node))
                 yield node
@@ -71,14 +136,7 @@ FREE = "free"  # a name from outside the unit, or an attribute of one
 JOIN = "join"  # one of `args`, whichever branch ran
 LOOP = "loop"  # the name of a JOIN of what a loop starts with and what a round leaves
 OPAQUE = "opaque"  # something the graph does not know; `args` are what it was given
-
-
-class Role(Enum):
-    """What a parameter stands for, by convention."""
-
-    PREDICTION = "prediction"
-    LABEL = "label"
-    SETTING = "setting"
+CALLABLE = "callable"  # a function, an object or a layer that the graph can call, in `target`
 
 
 class Kind(Enum):
@@ -101,16 +159,31 @@ class Definition:
     simple: bool  # `name = value` and nothing else
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class Call:
+    """A call of a function of the same file, met in the text of a unit."""
+
+    caller: str
+    callee: str  # the name of the function's unit
+    arguments: Mapping[str, Node]  # parameter -> what it is given
+    result: Node
+
+
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One scope, lifted: a function, a method, a lambda that has a name, or the module level."""
+    """One scope, lifted: a function, a method, or the module level."""
 
     name: str  # "Class.method", "outer.inner", "" for the module level
     tree: ast.FunctionDef | ast.AsyncFunctionDef | ast.Module
     kind: Kind
     nodes: tuple[Node, ...]  # every value that the text makes, in the order of the text
-    inputs: Mapping[str, tuple[Node, Role]]
+    inputs: Mapping[str, Node]
     results: tuple[Node, ...]  # what flows out: returned values, or named losses of a script
     definitions: tuple[Definition, ...]
+    calls: tuple[Call, ...] = ()
+    trained: frozenset[int] = field(default_factory=frozenset)  # numbers of what is trained
     keras: bool = False  # called by Keras with (y_true, y_pred)
     ambiguous: frozenset[str] = field(default_factory=frozenset)  # names with two bindings
+
+    def as_kind(self, kind: Kind) -> Unit:
+        return self if kind is self.kind else replace(self, kind=kind)

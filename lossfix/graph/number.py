@@ -6,7 +6,17 @@ import math
 import operator
 from collections.abc import Callable, Hashable, Mapping
 
-from lossfix.graph.nodes import CONST, FREE, OPAQUE, Attribute, Dynamic, Node, Origin
+from lossfix.graph.nodes import (
+    CALLABLE,
+    CONST,
+    FREE,
+    OPAQUE,
+    Attribute,
+    Dynamic,
+    Node,
+    Origin,
+    Target,
+)
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
 
 Number = int | float
@@ -51,6 +61,10 @@ class Numbering:
 
     def free(self, name: str, origin: Origin | None = None) -> Node:
         return Node(FREE, (), {}, self.of((FREE, name)), origin, name=name)
+
+    def callable(self, target: Target, key: Hashable) -> Node:
+        """A value that can be called; equal where `key` is."""
+        return Node(CALLABLE, (), {}, self.of((CALLABLE, key)), target=target)
 
     def opaque(
         self, name: str, args: tuple[Node, ...], key: Hashable | None, origin: Origin | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterable
 
 
@@ -26,6 +27,31 @@ def outer_names(tree: ast.AST) -> set[str]:
         if isinstance(node, (ast.Global, ast.Nonlocal))
         for name in node.names
     }
+
+
+def rebound_names(tree: ast.AST) -> set[str]:
+    """Names that a scope binds more than once, or in a loop: its inner functions may see either."""
+    counts: Counter[str] = Counter()
+
+    def walk(node: ast.AST, rounds: int) -> None:
+        if isinstance(node, ast.Name):
+            counts[node.id] += 0 if isinstance(node.ctx, ast.Load) else rounds
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar, ast.ExceptHandler)):
+            counts[node.name or ""] += rounds
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            counts[node.name] += rounds
+            return
+        elif isinstance(node, ast.Lambda):
+            return
+        looped = 2 if isinstance(node, (ast.For, ast.AsyncFor, ast.While)) else 1
+        for part in ast.iter_child_nodes(node):
+            walk(part, rounds * looped)
+
+    if isinstance(tree, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        counts.update(part.arg for part in ast.walk(tree.args) if isinstance(part, ast.arg))
+    for statement in getattr(tree, "body", ()):
+        walk(statement, 1)
+    return {name for name, count in counts.items() if count > 1}
 
 
 def walrus_names(trees: Iterable[ast.AST]) -> set[str]:

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tf": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
-    "keras.ops": ("keras.ops", "tensorflow.keras.ops"),
+    "keras.ops": (
+        "keras.ops",
+        "tensorflow.keras.ops",
+        "keras.src.ops",
+        "keras_core.ops",
+        "keras_core.src.ops",
+    ),
     "keras.backend": (
         "keras.backend",
         "tensorflow.keras.backend",
@@ -132,12 +138,15 @@ _ROWS: tuple[Op, ...] = (
     _unary("relu", tf="nn.relu", ops="relu", K="relu"),
     _unary("sin", **_same("sin")),
     _unary("cos", **_same("cos")),
+    _unary("acos", tf="acos math.acos", ops="arccos", np="arccos"),
+    _unary("asin", tf="asin math.asin", ops="arcsin", np="arcsin"),
     _unary("erf", tf="math.erf erf", ops="erf"),
     _unary("round", tf="round math.round math.rint rint", ops="round", K="round", np="round rint"),
     _unary("floor", tf="floor math.floor", ops="floor", np="floor"),
     _unary("ceil", tf="math.ceil ceil", ops="ceil", np="ceil"),
     _unary("is_nan", tf="math.is_nan is_nan", ops="isnan", np="isnan"),
     _unary("is_finite", tf="math.is_finite is_finite", ops="isfinite", np="isfinite"),
+    _op("nan_to_num", _X, "nan posinf neginf", ops="nan_to_num", np="nan_to_num"),
     _unary("is_inf", tf="math.is_inf is_inf", ops="isinf", np="isinf"),
     _binary("add", tf="add math.add", ops="add", np="add"),
     _binary("sub", tf="subtract math.subtract sub", ops="subtract", np="subtract"),
@@ -283,6 +292,17 @@ _ROWS: tuple[Op, ...] = (
         K="permute_dimensions transpose",
         np="transpose",
     ),
+    _op(
+        "gather",
+        f"{_X}|reference indices",
+        "validate_indices axis batch_dims",
+        tf="gather",
+        K="gather",
+    ),
+    _op("gather_nd", f"{_X} indices", "batch_dims", tf="gather_nd"),
+    _op("boolean_mask", f"{_X} mask", "axis", tf="boolean_mask"),
+    _op("take", f"{_X} indices", "axis", ops="take", np="take"),
+    _op("take_along_axis", f"{_X} indices", "axis", ops="take_along_axis", np="take_along_axis"),
     _op("flatten", _X, "", ops="ravel", K="flatten", np="ravel"),
     _op("column", "x", "index"),  # x[:, i]: one column, and one rank less
     _op("column_kept", "x", "index"),  # x[:, i:i + 1]: one column, the rank kept

@@ -31,10 +31,12 @@ def _strict(value: Any) -> Any:
     return value
 
 
-def check_json(files: Sequence[FileRow]) -> dict[str, Any]:
+def check_json(files: Sequence[FileRow], gone: int = 0) -> dict[str, Any]:
+    """`suppressed` are findings that a comment silences, `known` those of the baseline."""
     return {
         "findings": [_finding(row) for file in files for row in file.findings],
         "files": [_file(file) for file in files],
+        "baseline": {"known": sum(len(file.known) for file in files), "gone": gone},
     }
 
 
@@ -68,7 +70,13 @@ def _finding(row: FindingRow) -> dict[str, Any]:
 
 
 def _file(file: FileRow) -> dict[str, Any]:
-    return {"path": file.path, "state": file.state.value, "reason": file.reason}
+    return {
+        "path": file.path,
+        "state": file.state.value,
+        "reason": file.reason,
+        "suppressed": [_finding(row) for row in file.suppressed],
+        "known": [_finding(row) for row in file.known],
+    }
 
 
 def _verdict_keys(verdict: Verdict | None) -> dict[str, Any]:

@@ -20,11 +20,11 @@ _OUTCOMES = {"verified": "bold green", "refuted": "bold red", "not run": "bold y
 def print_preview(files: Sequence[FileRow], console: Console) -> None:
     """Each changed file's diff with its fixes beside it; then what is left, and why."""
     for file in files:
-        if file.state is State.FAILED or not (file.diff or file.findings):
+        if file.state is State.FAILED or not (file.diff or file.findings or file.suppressed):
             continue
         if file.diff:
             _print_diff(file.diff, console)
-        for row in file.findings:
+        for row in (*file.findings, *file.suppressed):
             _print_row(row, console)
         console.print()
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from lossfix.rules.contracts import Contract
-from lossfix.rules.findings import Finding
-from lossfix.source.text import Text
-
 if TYPE_CHECKING:
+    from lossfix.rules.contracts import Contract
+    from lossfix.rules.findings import Finding
+    from lossfix.rules.rule import Rule
+    from lossfix.source.text import Span, Text
     from lossfix.verify.verdict import Verdict
 
 
@@ -51,13 +51,19 @@ class FindingRow:
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file: its state, why, its findings, and the change that was made or would be."""
+    """One file: its state, why, its findings, and the change that was made or would be.
+
+    `reads` are the other paths that the answer rests on, whether there is a file or not.
+    """
 
     path: str
     state: State
     reason: str = ""
     findings: tuple[FindingRow, ...] = ()
     diff: str = ""
+    suppressed: tuple[FindingRow, ...] = ()  # by a comment; no findings any more
+    known: tuple[FindingRow, ...] = ()  # in the baseline; neither
+    reads: tuple[str, ...] = ()
 
 
 def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
@@ -76,6 +82,25 @@ def finding_row(finding: Finding, path: str, text: Text) -> FindingRow:
         contract=rule.contract,
         fix=finding.fixable,
         reason=finding.reason,
+    )
+
+
+def span_row(rule: Rule, message: str, path: str, span: Span, text: Text) -> FindingRow:
+    """The row of a rule that looks at the text itself, and matches no value."""
+    start, end = text.position(span.start), text.position(span.end)
+    return FindingRow(
+        code=rule.code,
+        rule=rule.name,
+        message=message,
+        path=path,
+        function="",
+        line=start.line,
+        column=start.column,
+        end_line=end.line,
+        end_column=end.column,
+        contract=rule.contract,
+        fix=False,
+        reason="diagnosis",
     )
 
 

@@ -9,15 +9,22 @@ from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.rules.contracts import Contract, Meaning
 
 
-def check_text(files: Sequence[FileRow]) -> str:
-    """A line a finding, and what was seen in all."""
+def check_text(files: Sequence[FileRow], gone: int = 0) -> str:
+    """A line a finding, and what was seen in all; `gone` entries of the baseline were not."""
     lines = [line for file in files for row in file.findings for line in _finding_lines(row)]
-    return "\n".join([*lines, *_summary(files)])
+    return "\n".join([*lines, *_summary(files), *_gone(gone)])
 
 
 def failures_text(files: Sequence[FileRow]) -> str:
     """A line a file that could not be done: where, what, what next."""
     return "\n".join(f"error: {file.reason}" for file in files if file.state is State.FAILED)
+
+
+def _gone(number: int) -> list[str]:
+    if not number:
+        return []
+    entries = "1 baseline entry is" if number == 1 else f"{number} baseline entries are"
+    return [f"{entries} gone; --write-baseline brings it up to date."]
 
 
 def _finding_lines(row: FindingRow) -> list[str]:
@@ -52,9 +59,13 @@ def _checked(files: Sequence[FileRow]) -> list[FileRow]:
 
 
 def _beside(files: Sequence[FileRow]) -> str:
-    """What was not checked, and why."""
+    """What is not shown, what was not checked, and why."""
     skipped = Counter(file.reason for file in files if file.state is State.SKIPPED)
-    parts = [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
+    suppressed = sum(len(file.suppressed) for file in files)
+    known = sum(len(file.known) for file in files)
+    parts = [f"; {suppressed} suppressed"] if suppressed else []
+    parts += [f"; {known} in the baseline"] if known else []
+    parts += [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
     failed = sum(file.state is State.FAILED for file in files)
     if failed:
         parts.append(f"; {_count(failed, 'file')} could not be read")
@@ -67,7 +78,8 @@ def _count(number: int, noun: str) -> str:
 
 def rewrite_notes(files: Sequence[FileRow], written: bool) -> str:
     """What a plain diff does not say: each fix with its contract and verdict, and what is left."""
-    lines = [line for file in files for row in file.findings for line in _note(row)]
+    rows = [row for file in files for row in (*file.findings, *file.suppressed)]
+    lines = [line for row in rows for line in _note(row)]
     return "\n".join([*lines, rewrite_summary(files, written)])
 
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from lossfix.errors import RewriteError
 from lossfix.graph.module import Module
-from lossfix.graph.names import imports_of, qualify
+from lossfix.graph.names import bindings_of, qualify
 from lossfix.graph.nodes import Node, Unit
 from lossfix.graph.vocabulary import COLUMNS, emitted
 from lossfix.rewrite.edits import Import
@@ -35,7 +35,7 @@ class Api:
 
     def __init__(self, match: Match, module: Module) -> None:
         scope = match.root.origin.scope if match.root.origin else {}
-        visible = {*_imported_at_the_top(module.tree), *imports_of(match.unit.tree)}
+        visible = {*_imported_at_the_top(module.tree), *_imported_in(match.unit.tree)}
         self._module = module
         self._imports = {
             local: names[0]
@@ -49,9 +49,14 @@ class Api:
 
     def _ranked(self, interior: Iterable[Node], unit: Unit) -> Iterator[_Choice]:
         for nodes in (interior, unit.nodes):
-            used = Counter((n.api, n.prefix) for n in nodes if n.api in _WRITABLE)
+            own = (
+                n for n in nodes if n.origin is None or n.origin.frame.home is self._module.index
+            )
+            used = Counter((n.api, n.prefix) for n in own if n.api in _WRITABLE)
             for (column, prefix), _ in used.most_common():
                 root = qualify(prefix, self._module.imports) if prefix else None
+                if root is not None and root not in COLUMNS[column]:
+                    root = COLUMNS[column][0]  # its package hands it on by a name of its own
                 if root is not None:
                     yield _Choice(column, prefix, root)
                 else:
@@ -113,7 +118,7 @@ def _imported_at_the_top(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
         if isinstance(statement, _OWN_SCOPE) or _for_type_checkers(statement):
             continue
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found.update(imports_of(statement))
+            found.update((local, ()) for local, _ in bindings_of(statement))
         elif isinstance(statement, ast.Assign):  # `K = tf.keras.backend`
             targets = (t.id for t in statement.targets if isinstance(t, ast.Name))
             found.update(dict.fromkeys(targets, ()))
@@ -124,6 +129,12 @@ def _imported_at_the_top(tree: ast.Module) -> Mapping[str, tuple[str, ...]]:
             for line in part.body
         )
     return found
+
+
+def _imported_in(tree: ast.AST) -> set[str]:
+    """Names that imports anywhere under `tree` bind."""
+    statements = (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+    return {local for statement in statements for local, _ in bindings_of(statement)}
 
 
 def _for_type_checkers(statement: ast.stmt) -> bool:

@@ -228,10 +228,10 @@ class _Builder:
             return snippet.negative(args[0], _negated(args[0]))
         if op in snippet.INFIX:
             return _simplified(op, args[0], args[1])
-        if op == "column_kept":
+        if op in ("column", "column_kept"):
             index = attrs["index"]
             assert isinstance(index, int)
-            return snippet.column_kept(args[0], index)
+            return snippet.column(args[0], index, kept=op == "column_kept")
         row = OPS[op]
         named = [
             (attr, self._written(attrs[attr]))

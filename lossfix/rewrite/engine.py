@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lossfix.errors import RewriteError
-from lossfix.graph.module import Module, lift_module
+from lossfix.graph.module import NO_OVERRIDES, Module
+from lossfix.graph.packages import Packages
 from lossfix.rewrite.apply import apply_edits
 from lossfix.rewrite.build import fix_for
 from lossfix.rewrite.edits import Fix
@@ -19,6 +21,8 @@ from lossfix.rewrite.unused import drop_unused
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding
 from lossfix.rules.rule import Rule
+from lossfix.source.comments import role_comments
+from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Span, Text
 
 MAX_PASSES = 50
@@ -69,15 +73,19 @@ def rewrite_text(
     *,
     function: str | None = None,
     sharpness: float | None = None,
+    roles: RoleOverrides = NO_OVERRIDES,
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
     A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
     """
     original, seen = content, {content}
+    packages = Packages()
     applied: list[Fix] = []
     for passes in range(1, MAX_PASSES + 1):
-        module, text = lift_module(ast.parse(content)), Text(content)
+        text = Text(content)
+        index = packages.index(os.path.abspath(path), content)
+        module = Module(index, packages, roles, role_comments(text))
         findings = find_in(module, text, rules, function)
         fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
         if not fixes:
@@ -131,10 +139,12 @@ def _disjoint_fixes(
 
 def _touched(fix: Fix, text: Text) -> list[Span]:
     """The replaced text, and the statements that the fix reads: they must not change with it."""
+    place = fix.finding.match.root.origin
+    assert place is not None
     interior = [
         text.span(node.origin.code)
         for node in fix.finding.match.interior
-        if node.origin is not None
+        if node.origin is not None and node.origin.frame.home is place.frame.home
     ]
     return [fix.edit.span, *interior]
 
@@ -155,6 +165,6 @@ def _applied(
                 return done, kept, tuple(refused)
             refused.extend(more)
         return content, [], tuple(refused)
-    changed = drop_unused(module, changed)
+    changed = drop_unused(module, changed, {fix.finding.function for fix in fixes})
     changed = add_imports(changed, [item for fix in fixes for item in fix.edit.imports])
     return changed, fixes, ()

@@ -27,7 +27,7 @@ class Operands:
         spelled = {
             node.id
             for inner in match.interior
-            if inner.origin is not None
+            if inner.origin is not None and inner.origin.frame.name == self.place.frame.name
             for node in ast.walk(inner.origin.code)
             if isinstance(node, ast.Name)
         }
@@ -56,6 +56,8 @@ class Operands:
         """The text that made the value, where it would still make it here."""
         origin = node.origin
         if origin is None or isinstance(origin.code, ast.AugAssign):
+            return None
+        if origin.frame.home is not self.place.frame.home:
             return None
         if not self._same_names(origin) or not pure(node):
             return None
@@ -97,6 +99,8 @@ class Operands:
             origin = node.origin
             if origin is None or not isinstance(origin.code, ast.Call) or node.op not in OPS:
                 continue
+            if node.inner is not None or origin.frame.home is not self.place.frame.home:
+                continue
             for attr, given in node.attrs.items():
                 if given == value and isinstance(given, bool) == isinstance(value, bool):
                     found = written_argument(origin.code, OPS[node.op], attr)
@@ -122,10 +126,31 @@ def pure(node: Node) -> bool:
         return True
     parts = list(ast.walk(node.origin.code))
     made = {id(part) for part in parts}
-    return not any(isinstance(part, EFFECTS) for part in parts) and not any(
-        has_effect(inner)
-        for inner in node.walk()
-        if inner.origin is not None and id(inner.origin.code) in made
+    called = [inner for inner in node.walk() if inner.inner is not None]
+    return (
+        not any(isinstance(part, EFFECTS) for part in parts)
+        and not any(
+            has_effect(inner)
+            for inner in node.walk()
+            if inner.origin is not None and (id(inner.origin.code) in made or called)
+        )
+        and all(map(_only_computes, called))
+    )
+
+
+def _only_computes(call: Node) -> bool:
+    """Whether the helper that a call runs through has no statement but assignments and returns."""
+    assert call.inner is not None
+    origin = call.inner.origin
+    if origin is None:
+        return False
+    place = origin.frame.home.places.get(origin.frame.name)
+    statements = ast.walk(place.tree) if place is not None else iter((origin.statement,))
+    return not any(
+        isinstance(part, (ast.Global, ast.Nonlocal, ast.Raise, ast.Yield, ast.Await))
+        or (isinstance(part, ast.Expr) and not isinstance(part.value, ast.Constant))
+        or (isinstance(part, (ast.Attribute, ast.Subscript)) and isinstance(part.ctx, ast.Store))
+        for part in statements
     )
 
 

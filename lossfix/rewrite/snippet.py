@@ -156,10 +156,10 @@ def _argument(value: Snippet) -> str:
     return value.text if value.precedence >= _PRECEDENCE[ast.Lambda] else f"({value.text})"
 
 
-def column_kept(value: Snippet, index: int) -> Snippet:
-    """`value[:, index:index + 1]`: one column, with its axis."""
-    text = f"{value.within(ATOM)}[:, {index}:{index + 1}]"
-    parsed = ast.parse(f"_[:, {index}:{index + 1}]", mode="eval").body
+def column(value: Snippet, index: int, *, kept: bool) -> Snippet:
+    """`value[:, index]`, or `value[:, index:index + 1]` where the axis is `kept`."""
+    wanted = f"{index}:{index + 1}" if kept else str(index)
+    parsed = ast.parse(f"_[:, {wanted}]", mode="eval").body
     assert isinstance(parsed, ast.Subscript)
     parsed.value = value.tree
-    return Snippet(text, parsed)
+    return Snippet(f"{value.within(ATOM)}[:, {wanted}]", parsed)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import ast
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
-from lossfix.graph.rebinding import outer_names
 from lossfix.rewrite.apply import whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
@@ -21,14 +20,17 @@ _SEES_EVERYTHING = frozenset({"locals", "vars", "eval", "exec"})
 _Key = tuple[str, str, int]  # function, name, which of its definitions
 
 
-def drop_unused(before: Module, content: str) -> str:
-    """`content` without the definitions that `before` used and `content` does not."""
-    used_before = {key for key, found in _definitions(before).items() if found.loads}
+def drop_unused(before: Module, content: str, functions: Collection[str]) -> str:
+    """`content` without the definitions that `before` used and `content` does not.
+
+    Only `functions` are looked at: those that were changed.
+    """
+    used_before = {key for key, found in _definitions(before, functions).items() if found.loads}
     while True:
         after = lift_module(ast.parse(content))
         dead = [
             definition.statement
-            for key, definition in _definitions(after).items()
+            for key, definition in _definitions(after, functions).items()
             if key in used_before and not definition.loads and _droppable(definition)
         ]
         shorter = _without(Text(content), after.tree, dead) if dead else content
@@ -37,12 +39,13 @@ def drop_unused(before: Module, content: str) -> str:
         content = shorter
 
 
-def _definitions(module: Module) -> Mapping[_Key, Definition]:
+def _definitions(module: Module, functions: Collection[str]) -> Mapping[_Key, Definition]:
     """Definitions inside functions; counted from the last, since a new one may come before."""
     found: dict[_Key, Definition] = {}
-    shared = outer_names(module.tree)
-    for unit in module.units:
-        if not unit.name or _sees_everything(unit.tree):
+    shared = module.index.shared
+    for name in sorted(functions):
+        unit = module.unit(name) if name else None
+        if unit is None or _sees_everything(unit.tree):
             continue
         counts: defaultdict[str, int] = defaultdict(int)
         for definition in reversed(unit.definitions):

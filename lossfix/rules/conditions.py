@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from lossfix.graph.express import is_random
+from lossfix.graph.formats import FORMATS
+from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
-from lossfix.graph.ranges import Interval, is_minus_its_max
+from lossfix.graph.ranges import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
 
@@ -26,6 +29,11 @@ def negated(condition: Condition) -> Condition:
     return lambda match: not condition(match)
 
 
+def has(name: str) -> Condition:
+    """The spelling of the pattern that fits has this variable."""
+    return lambda match: name in match.values
+
+
 def varied(name: str) -> Condition:
     """The value depends on the predictions."""
     return lambda match: match.facts.varied(match.values[name])
@@ -43,45 +51,77 @@ def settled(name: str) -> Condition:
     return holds
 
 
+def _interval(match: Match, name: str) -> Interval:
+    return match.facts.interval(match.values[name])
+
+
+def reaches(name: str, point: float) -> Condition:
+    """The value comes to `point`, as far as derivation tells: never of a value nobody knows."""
+    return reaches_in(name, point, "float32")
+
+
+def reaches_in(name: str, point: float, dtype: str) -> Condition:
+    """The value comes to `point` where the inputs are float16, bfloat16, float32 or float64."""
+    return lambda match: match.facts.ranges(dtype).reaches(match.values[name], point)
+
+
+def touches(name: str, low: float, high: float) -> Condition:
+    """The value comes into the closed [low, high], as far as derivation tells."""
+
+    def holds(match: Match) -> bool:
+        found, ranges = _interval(match, name), match.facts.ranges()
+        points = {low, high, found.low, found.high}
+        return any(low <= p <= high and ranges.reaches(match.values[name], p) for p in points)
+
+    return holds
+
+
 def may_be_zero(name: str) -> Condition:
-    """The value's range holds 0."""
-    return lambda match: match.facts.interval(match.values[name]).holds(0.0)
+    """The value's range holds 0; the range of a value nobody knows does."""
+    return lambda match: _interval(match, name).holds(0.0)
 
 
 def may_exceed(name: str, limit: float = EXP_OVERFLOWS_AT) -> Condition:
-    return lambda match: match.facts.interval(match.values[name]).high > limit
+    """The value's range goes above `limit`; the range of a value nobody knows does."""
+    return lambda match: _interval(match, name).high > limit
 
 
 def unshifted(name: str) -> Condition:
     """exp of the value may overflow, or underflow along a whole row: no maximum is taken out."""
 
     def holds(match: Match) -> bool:
-        value = match.values[name]
-        found = match.facts.interval(value)
+        found = _interval(match, name)
         wide = found.high > EXP_OVERFLOWS_AT or found.low < -EXP_OVERFLOWS_AT
-        return wide and not is_minus_its_max(value)
+        return wide and not is_minus_its_max(match.values[name])
 
     return holds
 
 
 def may_go_below(name: str, limit: float) -> Condition:
-    return lambda match: match.facts.interval(match.values[name]).low < limit
+    """The value's range goes below `limit`; the range of a value nobody knows does."""
+    return lambda match: _interval(match, name).low < limit
 
 
 def nonnegative(name: str) -> Condition:
-    return lambda match: match.facts.interval(match.values[name]).low >= 0.0
+    """The value is derived to be 0 or more."""
+    return lambda match: _interval(match, name).low >= 0.0
 
 
 def near(name: str, point: float) -> Condition:
-    """The value can come as close to `point` as it likes."""
-    return lambda match: match.facts.interval(match.values[name]).holds(point)
+    """The value can come as close to `point` as it likes; a value nobody knows can."""
+
+    def holds(match: Match) -> bool:
+        found = _interval(match, name)
+        return found.low <= point <= found.high
+
+    return holds
 
 
 def root_range(low: float = -math.inf, high: float = math.inf) -> Condition:
-    """The matched value's own range meets (low, high)."""
+    """The matched value's own range meets [low, high]."""
 
     def holds(match: Match) -> bool:
-        found: Interval = match.facts.interval(match.root)
+        found = match.facts.interval(match.root)
         return found.low <= high and found.high >= low
 
     return holds
@@ -91,10 +131,32 @@ def inside(name: str, low: float, high: float) -> Condition:
     """The value's range lies within [low, high]."""
 
     def holds(match: Match) -> bool:
-        found = match.facts.interval(match.values[name])
+        found = _interval(match, name)
         return low <= found.low and found.high <= high
 
     return holds
+
+
+def bound_rounds_away(name: str, point: float, dtype: str = "float32") -> Condition:
+    """The value is a number of the text that is written as another than `point`, and is `point`.
+
+    `1 - 1e-8` is 1 in float32, `1 - 1e-3` in bfloat16, and `1e-8` is 0 in float16: a guard such as
+    clip(p, low, high) is idle at a bound that rounds away. A bound that is written as 0 or 1
+    guards nothing, and is not meant.
+    """
+
+    def holds(match: Match) -> bool:
+        written = match.values[name]
+        if written.op != CONST or not isinstance(written.value, (int, float)):
+            return False
+        return written.value != point and FORMATS[dtype].nearest(float(written.value)) == point
+
+    return holds
+
+
+def guard_is_idle(low: str, high: str, dtype: str = "float32") -> Condition:
+    """A bound of clip(p, low, high) is meant to keep p off 0 or 1, and rounds to 0 or to 1."""
+    return any_of(bound_rounds_away(low, 0.0, dtype), bound_rounds_away(high, 1.0, dtype))
 
 
 def one_settled(first: str, second: str) -> Condition:
@@ -131,6 +193,31 @@ def tilts(match: Match) -> bool:
         bool(uses)
         and len(products) == len(uses)
         and all(_vanishes(_outermost_product(match, product), x, t) for product in products)
+    )
+
+
+def carries(match: Match) -> bool:
+    """The value itself enters the loss, and does not only say where to look or what to choose."""
+    return match.facts.carries(match.root)
+
+
+def is_sampled(name: str) -> Condition:
+    """The value is made with random noise: a step at it draws a sample."""
+    return lambda match: any(
+        node.op == OPAQUE and is_random(node.name) for node in match.values[name].walk()
+    )
+
+
+def weighs_a_gradient(match: Match) -> bool:
+    """Every use of the value is in a product with a factor that has a gradient of its own."""
+    uses = list(_uses(match, match.root.number))
+    return bool(uses) and all(
+        node.op == "mul"
+        and any(
+            match.facts.varied(arg) and arg.number != match.root.number and arg.op != "sign"
+            for arg in node.args
+        )
+        for node in uses
     )
 
 

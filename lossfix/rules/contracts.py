@@ -74,13 +74,18 @@ class StraightThrough(Contract):
 
 @dataclass(frozen=True, slots=True)
 class Meaning(Contract):
-    """Repairs what looks like a bug, so the loss changes."""
+    """Repairs what looks like a bug, so the loss changes.
+
+    `equal_on` names variables of the pattern, each with an interval: with their values in it the
+    two losses are equal over the reals, as with an epsilon of 0. The proof holds a rule to it.
+    """
 
     name = "meaning"
     promise = "a different loss, which only its author can ask for"
     by_name_only = True
     changes: str = ""
     keeps: str = ""
+    equal_on: tuple[tuple[str, float, float], ...] = ()  # (variable, low, high)
 
 
 @dataclass(frozen=True, slots=True)

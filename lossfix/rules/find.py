@@ -6,19 +6,26 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
+from lossfix.graph.index import Index
+from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import Kind, Node, Unit
+from lossfix.graph.nodes import Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
-from lossfix.rules.match import match
+from lossfix.rules.match import match, may_fit
 from lossfix.rules.pattern import Match, Rewrite
-from lossfix.rules.rule import Rule, Scope
+from lossfix.rules.range_text import range_text
+from lossfix.rules.rule import ROOT, Rule, Scope
 from lossfix.rules.terms import Apply
+from lossfix.rules.words import Worth
+from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
 
+_Rules = Mapping[str, list[tuple[Rule, Rewrite]]]
 _SUM, _PRODUCT = "sum of operands", "product of factors"
 _GROUPS = {"add": _SUM, "sub": _SUM, "neg": _SUM, "mul": _PRODUCT, "div": _PRODUCT}
 _MIRRORED = {
@@ -39,27 +46,147 @@ def find(text: str, rules: Sequence[Rule], function: str | None = None) -> tuple
 
 
 def find_in(
-    module: Module, text: Text, rules: Sequence[Rule], function: str | None = None
+    module: Module,
+    text: Text,
+    rules: Sequence[Rule],
+    function: str | None = None,
+    worth: Worth | None = None,
 ) -> tuple[Finding, ...]:
-    """Every finding in a lifted module, in the order of the text."""
-    index = _by_operation(rules)
-    found: list[Finding] = []
-    units = module.units if function is None else (_as_loss(module, function),)
+    """Every finding in a lifted module, in the order of the text; suppressed ones say so.
+
+    With `worth`, only those units and what losses among them call are looked at.
+    """
+    index = _by_operation(tuple(rules))
+    if function is None:
+        worth = worth or Worth(module.names, ())
+        facts = facts_of(module.survey(worth.losses, worth.others))
+    else:
+        facts = (Facts(_as_loss(module, function)),)
+    found = _settled(_all_findings(facts, module, index, text), module)
+    found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
+    if may_speak_to_lossfix(text.content):
+        from lossfix.rules.suppress import mark_suppressed
+
+        return mark_suppressed(found, text)
+    return tuple(found)
+
+
+def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
+    """One finding a piece of text, at the place that a person would mend.
+
+    What a call completes is reported at the call; what a helper wrote by itself in the helper; and
+    what only a caller's values show is reported last, where nothing else is.
+    """
+    best: dict[int, tuple[tuple[int, int, int], Finding]] = {}
+    completed: set[int] = set()  # what helpers wrote and the text of a call completes
+    elsewhere: list[tuple[int, Finding]] = []  # what a helper wrote, and the call shows to be bad
+    for finding in findings:
+        inner = _inner_code(finding.match)
+        if inner is not None and _within_helper(finding.match):
+            elsewhere.append((inner, finding))
+            continue
+        code = _code(finding.match)
+        if finding.reason.startswith(_ACROSS) and not _straddles(finding.match):
+            elsewhere.append((code, finding))
+            continue
+        rank = _rank(finding.rule, finding.match)
+        if code not in best or best[code][0] < rank:
+            best[code] = (rank, finding)
+        if inner is not None:
+            completed.add(inner)
+    used = {
+        id(node.origin.code)
+        for _, finding in best.values()
+        for node in finding.match.interior
+        if node.origin is not None
+    }
+    for code, finding in elsewhere:
+        if code in used:
+            continue
+        if finding.reason.startswith(_ACROSS):
+            best[code] = (_LOWEST, finding)
+        elif not _is_found_there(finding, module):
+            best.setdefault(_code(finding.match), (_LOWEST, _in_helper(finding)))
+    return [finding for code, (_, finding) in best.items() if code not in completed]
+
+
+def _all_findings(
+    facts: Sequence[Facts], module: Module, index: _Rules, text: Text
+) -> Iterator[Finding]:
+    for each in facts:
+        matches = _most_specific(list(_matches(each, each.unit, module.numbers, index)))
+        yield from (_finding(rule, hit, text) for rule, hit in matches)
+    if len(facts) > 1:
+        for each in facts:
+            yield from _across_calls(each, module, index, text)
+
+
+def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> Iterator[Finding]:
+    """Findings in functions of the file that only their caller's values make: no fix is local."""
+    caller = facts.unit
+    for name, nodes in _run_through(caller, module.index).items():
+        callee = replace(caller, name=name, tree=module.index.places[name].tree, nodes=nodes)
+        hits = [
+            (rule, hit)
+            for rule, hit in _matches(facts, callee, module.numbers, index)
+            if _straddles(hit) or (rule.range_of and rule.scope is not Scope.ANYWHERE)
+        ]
+        for rule, hit in _most_specific(hits):
+            reason = f"{_ACROSS}: what {caller.name or 'the module'} gives makes it so"
+            yield replace(_finding(rule, hit, text), reason=reason)
+
+
+_ACROSS = "across-functions"
+
+
+def _straddles(hit: Match) -> bool:
+    """Whether the text of more than one function makes up the match."""
+    return bool(_frames(hit) - {_frame_of(hit)})
+
+
+def _frame_of(hit: Match) -> str:
+    assert hit.root.origin is not None
+    return hit.root.origin.frame.name
+
+
+def _run_through(unit: Unit, home: Index) -> Mapping[str, tuple[Node, ...]]:
+    """What functions of the file, by name, make of the values that a unit gives them."""
+    own = {id(node) for node in unit.nodes}
+    own |= {id(node.inner) for node in unit.nodes if node.inner is not None}
+    found: defaultdict[str, dict[int, Node]] = defaultdict(dict)
+    for call in unit.calls:
+        for node in call.result.walk():
+            origin = node.origin
+            if id(node) in own or origin is None or node.inner is not None:
+                continue
+            name = origin.frame.name
+            if origin.frame.home is home and name != unit.name and name in home.places:
+                found[name][id(node)] = node
+    return {name: tuple(nodes.values()) for name, nodes in found.items()}
+
+
+def facts_of(units: Sequence[Unit]) -> tuple[Facts, ...]:
+    """What is known of each unit, helpers by what their callers give them."""
+    facts = {unit.name: Facts(unit) for unit in units}
+    sites: defaultdict[str, list[tuple[Facts, Call]]] = defaultdict(list)
     for unit in units:
-        matches = _most_specific(list(_matches(unit, module.numbers, index)))
-        found.extend(_finding(rule, hit, text) for rule, hit in matches)
-    return tuple(sorted(found, key=lambda f: (f.span.start, f.span.end, f.rule.code)))
+        for call in unit.calls:
+            sites[call.callee].append((facts[unit.name], call))
+    for name, each in facts.items():
+        each.sites = sites[name]
+    return tuple(facts.values())
 
 
 def _as_loss(module: Module, function: str) -> Unit:
-    for unit in module.units:
-        if unit.name == function:
-            return replace(unit, kind=Kind.LOSS)
-    names = ", ".join(unit.name for unit in module.units if unit.name) or "none"
+    unit = module.unit(function) if function else None
+    if unit is not None:
+        return unit.as_kind(Kind.LOSS)
+    names = ", ".join(name for name in module.names if name) or "none"
     raise RuleError(f"there is no function {function!r} here; its functions are: {names}")
 
 
-def _by_operation(rules: Iterable[Rule]) -> Mapping[str, list[tuple[Rule, Rewrite]]]:
+@lru_cache(maxsize=8)
+def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
     index: defaultdict[str, list[tuple[Rule, Rewrite]]] = defaultdict(list)
     for rule in rules:
         for rewrite in rule.rewrites:
@@ -71,19 +198,18 @@ def _by_operation(rules: Iterable[Rule]) -> Mapping[str, list[tuple[Rule, Rewrit
 
 
 def _matches(
-    unit: Unit,
-    numbers: Numbering,
-    index: Mapping[str, list[tuple[Rule, Rewrite]]],
+    facts: Facts, unit: Unit, numbers: Numbering, index: _Rules
 ) -> Iterator[tuple[Rule, Match]]:
     if unit.kind is Kind.METRIC:
         return
-    facts = Facts(unit)
     for node in unit.nodes:
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
-                if not in_scope(rule.scope, node, facts):
+                if not may_fit(rewrite.before, node) or not in_scope(rule.scope, node, facts):
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
+                    if hit.conditional and not facts.active(node):
+                        continue
                     if _holds(rule, hit):
                         yield rule, hit
                         break
@@ -98,6 +224,57 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
     return facts.active(node)
+
+
+_LOWEST = (-99, 0, 0)
+
+
+def _code(hit: Match) -> int:
+    assert hit.root.origin is not None
+    return id(hit.root.origin.code)
+
+
+def _inner_code(hit: Match) -> int | None:
+    """What the called function wrote, where the root is a call of one."""
+    inner = hit.root.inner
+    return id(inner.origin.code) if inner is not None and inner.origin is not None else None
+
+
+def _is_found_there(finding: Finding, module: Module) -> bool:
+    """Whether a check of the helper's own file finds it as well."""
+    inner = finding.match.root.inner
+    assert inner is not None
+    assert inner.origin is not None
+    frame = inner.origin.frame
+    if frame.home is module.index:
+        return finding.rule.scope is Scope.ANYWHERE
+    place = frame.home.places.get(frame.name)
+    by_name = place is not None and may_be_loss(place, frame.home)
+    return finding.rule.scope is Scope.ANYWHERE or by_name
+
+
+def _in_helper(finding: Finding) -> Finding:
+    inner = finding.match.root.inner
+    assert inner is not None
+    assert inner.origin is not None
+    frame, line = inner.origin.frame, inner.origin.code.lineno
+    where = f"{frame.home.path}:{line}" if frame.home.path else f"line {line}"
+    return replace(finding, reason=f"in-helper: mend {frame.name} ({where})")
+
+
+def _within_helper(hit: Match) -> bool:
+    """Whether all that matched stands in a function that is called here: its own finding."""
+    return hit.root.inner is not None and not _frames(hit) & {hit.unit.name}
+
+
+def _frames(hit: Match) -> set[str]:
+    """The scopes whose text the match uses up, the root and the operands aside."""
+    operands = {value.number for value in hit.values.values()}
+    return {
+        node.origin.frame.name
+        for node in hit.interior
+        if node is not hit.root and node.origin is not None and node.number not in operands
+    }
 
 
 def _holds(rule: Rule, hit: Match) -> bool:
@@ -128,4 +305,14 @@ def _rank(rule: Rule, hit: Match) -> tuple[int, int, int]:
 def _finding(rule: Rule, hit: Match, text: Text) -> Finding:
     assert hit.root.origin is not None
     reason = "" if hit.after is not None else "diagnosis"
-    return Finding(rule, hit, text.span(hit.root.origin.code), rule.message, reason)
+    unsure = next((node.unsure for node in hit.interior if node.unsure), "")
+    if unsure and not reason:
+        reason = f"ambiguous-name: {unsure}"
+    if hit.conditional and not reason:
+        reason = "conditional: it is so by way of one branch and not of another"
+    message = rule.message
+    if rule.range_of:
+        value = hit.root if rule.range_of == ROOT else hit.values.get(rule.range_of)
+        if value is not None:  # a variable that this spelling of the pattern does not have
+            message += range_text(value, hit.unit, hit.facts.ranges())
+    return Finding(rule, hit, text.span(hit.root.origin.code), message, reason)

@@ -9,6 +9,9 @@ from lossfix.rules.pattern import Match
 from lossfix.rules.rule import Rule
 from lossfix.source.text import Span
 
+SUPPRESSED = "suppressed"
+"""The reason code of a finding that a comment asks to leave alone."""
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Finding:
@@ -27,6 +30,10 @@ class Finding:
     @property
     def function(self) -> str:
         return self.match.unit.name
+
+    @property
+    def suppressed(self) -> bool:
+        return self.reason.partition(":")[0] == SUPPRESSED
 
     @property
     def fixable(self) -> bool:

@@ -7,11 +7,12 @@ operands are placed among them one by one, and a variable that stands alone take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from lossfix.graph.facts import Facts
-from lossfix.graph.nodes import CONST, Attribute, Dynamic, Node, Unit
+from lossfix.graph.nodes import CONST, JOIN, LOOP, Attribute, Dynamic, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
 from lossfix.rules.pattern import Match, Rewrite
@@ -52,6 +53,7 @@ class _State:
     interior: tuple[Node, ...]
     after: Term | None = None
     rest: int = 0
+    conditional: bool = False
 
 
 def match(
@@ -70,7 +72,63 @@ def match(
             state.interior,
             state.after,
             state.rest,
+            state.conditional,
         )
+
+
+def may_fit(term: Term, node: Node) -> bool:
+    """Whether the operands of a value are ops that a pattern wants: a look before the match."""
+    if not isinstance(term, Apply):
+        return True
+    if term.op in _GROUPED:
+        wanted = _wanted(term)
+        if not wanted:
+            return True
+        there = {part.node.op for part in (operands(node) if node.op in _SUM else factors(node)[1])}
+        return wanted <= there or JOIN in there
+    if term.op in COMMUTATIVE:
+        return True
+    if len(term.args) != len(node.args) or term.op in _MIRRORED:
+        return True
+    return all(
+        not isinstance(part, Apply) or arg.op == JOIN or arg.op in _fitting(part.op)
+        for part, arg in zip(term.args, node.args, strict=True)
+    )
+
+
+_GROUPED = _SUM | _PRODUCT
+
+
+_WANTED: dict[int, tuple[Term, frozenset[str]]] = {}
+
+
+def _wanted(term: Apply) -> frozenset[str]:
+    """The ops that a sum or a product must have among its operands; kept by the term's identity."""
+    known = _WANTED.get(id(term))
+    if known is None or known[0] is not term:
+        known = _WANTED[id(term)] = (term, _ops_of_operands(term))
+    return known[1]
+
+
+def _ops_of_operands(term: Apply) -> frozenset[str]:
+    grouped = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
+    parts = [part.term for part in grouped]
+    return frozenset(p.op for p in parts if isinstance(p, Apply) and p.op not in _GROUPED)
+
+
+@cache
+def _fitting(op: str) -> Container[str]:
+    """The ops of values that a pattern's op can fit."""
+    if op in _SUM:
+        return _SUM
+    if op in _PRODUCT:
+        return _Anything()
+    return {op, _MIRRORED.get(op, op)}
+
+
+class _Anything:
+    def __contains__(self, item: object) -> bool:
+        return True
 
 
 def operands(node: Node) -> list[_Signed]:
@@ -101,7 +159,7 @@ def factors(node: Node) -> tuple[bool, list[_Signed]]:
 
 
 def _flip(operand: _Signed) -> _Signed:
-    return replace(operand, negative=not operand.negative)
+    return _Signed(operand.node, not operand.negative, operand.inverse)
 
 
 def _chain(node: Node, ops: frozenset[str]) -> list[Node]:
@@ -160,7 +218,9 @@ class _Matcher:
     def at_root(self, rewrite: Rewrite, root: Node) -> Iterator[_State]:
         before, after = rewrite.before, rewrite.after
         empty = _State({}, {}, (), after)
-        if isinstance(before, Apply) and before.op in ("add", "sub"):
+        if rewrite.as_written and isinstance(before, Apply):
+            yield from self._fit_op(before, root, empty)
+        elif isinstance(before, Apply) and before.op in ("add", "sub"):
             if root.op in _SUM:
                 yield from self._root_sum(before, after, root)
         elif isinstance(before, Apply) and before.op in _PRODUCT:
@@ -228,11 +288,18 @@ class _Matcher:
     def _bind(self, name: str, node: Node, state: _State) -> Iterator[_State]:
         bound = state.values.get(name)
         if bound is None:
-            yield replace(state, values={**state.values, name: node})
+            values = {**state.values, name: node}
+            yield _State(
+                values, state.attrs, state.interior, state.after, state.rest, state.conditional
+            )
         elif bound.number == node.number:
             yield state
 
     def _fit_apply(self, term: Apply, node: Node, state: _State) -> Iterator[_State]:
+        if node.op == JOIN and node.name != LOOP and term.op not in _SUM | _PRODUCT:
+            for arm in node.args:
+                yield from self._fit_apply(term, arm, replace(state, conditional=True))
+            return
         if _is_product(term):
             yield from self._fit_product(term, node, state, negated=False)
         elif term.op in _SUM:
@@ -270,7 +337,8 @@ class _Matcher:
             return
         if term.op in COMMUTATIVE:
             orders.append(term.args[::-1])
-        start = replace(state, attrs=attrs, interior=(*state.interior, node))
+        interior = (*state.interior, node)
+        start = _State(state.values, attrs, interior, state.after, state.rest, state.conditional)
         for order in orders:
             states = [start]
             for part, arg in zip(order, node.args, strict=True):

@@ -14,11 +14,16 @@ Condition = Callable[["Match"], bool]
 
 @dataclass(frozen=True, slots=True)
 class Rewrite:
-    """One spelling of the pattern and its replacement; no `after` where there is none."""
+    """One spelling of the pattern and its replacement; no `after` where there is none.
+
+    With `as_written` a sum or product at the root is one operation of the text: `a / b` is then
+    the whole numerator over the whole denominator, and nothing is left over.
+    """
 
     before: Term
     after: Term | None = None
     when: Condition | None = None
+    as_written: bool = False
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,3 +45,4 @@ class Match:
     interior: tuple[Node, ...]
     after: Term | None
     rest: int = 0  # how many operands were left over
+    conditional: bool = False  # it fits by way of one branch of an `if`, and not of another

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import os
-import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from lossfix.errors import RuleError
+from lossfix.rules.contracts import CONTRACTS
+from lossfix.rules.own import OWN_RULES
+from lossfix.rules.packs import packs
 from lossfix.rules.rule import Rule
-
-GROUP = "lossfix.rules"
-"""A pack's entry point names a sequence of rules."""
 
 
 @cache
@@ -22,48 +20,20 @@ def all_rules() -> tuple[Rule, ...]:
     Raises RuleError where a pack cannot be loaded or two rules share a code or a name.
     """
     found: list[Rule] = []
-    for name, reference in _packs().items():
+    for name, reference in packs().items():
         module, _, attribute = reference.partition(":")
         try:
             found.extend(getattr(importlib.import_module(module), attribute))
         except Exception as error:  # a pack is somebody's code; name it, whatever it raised
             raise RuleError(f"rule pack {name!r} cannot be loaded: {error}") from error
     for key in ("code", "name"):
-        _reject_twins([getattr(rule, key) for rule in found])
+        _reject_twins([getattr(rule, key) for rule in (*OWN_RULES, *found)])
     return tuple(sorted(found, key=lambda rule: rule.code))
 
 
-def _packs() -> Mapping[str, str]:
-    """Entry points of the group, name -> "module:attribute", from what is installed on sys.path.
-
-    The files are read as the entry points specification has them: `importlib.metadata` does the
-    same, and importing it takes as long as all the rest of a check.
-    """
-    found: dict[str, str] = {}
-    for folder in dict.fromkeys(sys.path):
-        for entry in _listed(folder):
-            if entry.endswith((".dist-info", ".egg-info")):
-                found = {**_group_in(os.path.join(folder, entry, "entry_points.txt")), **found}
-    return found
-
-
-def _listed(folder: str) -> list[str]:
-    try:
-        return os.listdir(folder or ".")
-    except OSError:
-        return []
-
-
-def _group_in(path: str) -> Mapping[str, str]:
-    try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except OSError:
-        return {}
-    _, found, rest = text.partition(f"[{GROUP}]")
-    lines = rest.partition("\n[")[0].splitlines() if found else []
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {name.strip(): value.strip() for name, _, value in pairs}
+def every_rule() -> tuple[Rule, ...]:
+    """The rules about lossfix's own comments, and those of every pack. Raises RuleError."""
+    return (*OWN_RULES, *all_rules())
 
 
 def _reject_twins(names: Sequence[str]) -> None:
@@ -87,7 +57,25 @@ def named(name: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[Rule, ...]:
     """The rules that `select` names (all, where it is empty) less those that `ignore` names."""
-    rules = all_rules()
+    rules = every_rule()
     chosen = {r.code for name in select for r in named(name, rules)} if select else None
     dropped = {r.code for name in ignore for r in named(name, rules)}
     return tuple(r for r in rules if (chosen is None or r.code in chosen) and r.code not in dropped)
+
+
+def allowed_by(names: Sequence[str], rules: Sequence[Rule]) -> frozenset[str]:
+    """What `--allow` names mean: contracts by their names, rules by their codes.
+
+    Raises RuleError for a name that is neither, and for one that allows nothing.
+    """
+    allowed: set[str] = set()
+    contracts = {kind.name: kind for kind in CONTRACTS}
+    for name in names:
+        kind = contracts.get(name.strip().lower())
+        if kind is None:
+            allowed |= {rule.code for rule in named(name, rules)}
+        elif kind.by_name_only or kind.name == "diagnosis":
+            raise RuleError(f"{kind.name} is not allowed as a whole; name the rule, by its code")
+        else:
+            allowed.add(kind.name)
+    return frozenset(allowed)

@@ -9,6 +9,8 @@ from enum import Enum
 from lossfix.rules.contracts import Contract
 from lossfix.rules.pattern import Condition, Rewrite
 
+ROOT = "."  # `range_of` where the whole match is meant
+
 
 class Scope(Enum):
     """Where a rule looks."""
@@ -62,6 +64,7 @@ class Rule:
     when_not: str  # when not to use it
     source: str  # paper, doi, documentation page
     domains: Mapping[str, Domain] = field(default_factory=dict)
+    range_of: str = ""  # the variable whose range makes it a finding; ROOT for the whole
     priority: int = 0  # the more specific of two rules on one place has the higher one
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,9 +117,13 @@ def write_source(source: Source, text: str) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
+    replace_file(path, data, stat.S_IMODE(path.stat().st_mode))
+
+
+def replace_file(path: Path, data: bytes, mode: int) -> None:
+    """Write a whole file or nothing: beside it, flushed to disk, renamed. Raises OSError."""
     import tempfile
 
-    mode = stat.S_IMODE(path.stat().st_mode)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -134,21 +138,24 @@ def _replace(path: Path, data: bytes) -> None:
         raise
 
 
-def python_files(paths: Iterable[Path]) -> Iterator[Path | SourceError]:
+def python_files(
+    paths: Iterable[Path], skip: Callable[[Path], bool] = lambda _: False
+) -> Iterator[Path | SourceError]:
     """The Python files under `paths`, in order; an error in place of a path that is missing.
 
     A file that is named is taken whatever its suffix; folders that are linked to are not entered.
+    Files and folders that a walk meets are left out where `skip` says so.
     """
     for path in paths:
         if path.is_dir():
-            yield from _walk(path)
+            yield from _walk(path, skip)
         elif path.exists():
             yield path
         else:
             yield SourceError(str(path), "there is no such file or folder; check the path")
 
 
-def _walk(folder: Path) -> Iterator[Path | SourceError]:
+def _walk(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path | SourceError]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -156,7 +163,7 @@ def _walk(folder: Path) -> Iterator[Path | SourceError]:
         return
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
-            if entry.name not in SKIPPED_FOLDERS:
-                yield from _walk(Path(entry.path))
-        elif entry.name.endswith(".py") and entry.is_file():
+            if entry.name not in SKIPPED_FOLDERS and not skip(Path(entry.path)):
+                yield from _walk(Path(entry.path), skip)
+        elif entry.name.endswith(".py") and entry.is_file() and not skip(Path(entry.path)):
             yield Path(entry.path)

@@ -7,6 +7,7 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -41,6 +42,8 @@ class Text:
 
     @cached_property
     def line_starts(self) -> list[int]:
+        if "\r" not in self.content:
+            return [0, *accumulate(len(line) + 1 for line in self.content.split("\n")[:-1])]
         return [0, *(m.end() for m in _NEWLINE.finditer(self.content))]
 
     @cached_property
@@ -58,6 +61,11 @@ class Text:
         start = self.line_starts[number - 1]
         end = self.line_starts[number] if number < len(self.line_starts) else len(self.content)
         return self.content[start:end]
+
+    def lines(self, first: int, last: int) -> str:
+        """Lines `first` to `last` (1-based, both included)."""
+        end = self.line_starts[last] if last < len(self.line_starts) else len(self.content)
+        return self.content[self.line_starts[first - 1] : end]
 
     def offset(self, line: int, byte_column: int) -> int:
         """The offset of an `ast` position: 1-based line, 0-based column in UTF-8 bytes."""

@@ -7,7 +7,7 @@ that is checked: value and gradient, each by the rule's own contract.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -45,6 +45,9 @@ _AXES: Mapping[str, tuple[Any, ...]] = {
     "integer": ("int32",),
     "index": (0, 1),
     "ord": ("euclidean",),
+    "shape": ((3, 2), (-1,)),
+    "place": (0, -1),
+    "last": (-1,),
 }
 
 
@@ -175,9 +178,39 @@ def _broken(rule: Rule, rewrite: Rewrite, after: Term) -> tuple[str, str] | None
         return _order(pairs)
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         return _limit(rule, rewrite, after, contract.sharpness)
-    if isinstance(contract, Meaning) and all(_same(b, n) for _, b, n in pairs):
-        return "value", "the replacement changes nothing"
+    if isinstance(contract, Meaning):
+        if all(_same(b, n) for _, b, n in pairs):
+            return "value", "the replacement changes nothing"
+        return _apart(rule, rewrite, after, contract)
     return None
+
+
+def _apart(rule: Rule, rewrite: Rewrite, after: Term, contract: Meaning) -> tuple[str, str] | None:
+    """Where both losses should be equal: with the variables in the intervals that are named."""
+    names = set(variables(rewrite.before))
+    named = {name: (low, high) for name, low, high in contract.equal_on if name in names}
+    if not named:
+        return None
+    domains = {
+        name: (
+            replace(domain, low=named[name][0], high=named[name][1], near=named[name])
+            if name in named
+            else domain
+        )
+        for name, domain in rule.domains.items()
+    }
+    fixed = {name for name, (low, high) in named.items() if low == high}
+    for sample in samples(replace(rule, domains=domains), rewrite):
+        old, new = evaluate(rewrite.before, sample), evaluate(after, sample)
+        found = _equal(Exact(), _without(old, fixed), _without(new, fixed))
+        if found is not None:
+            return found[0], f"{found[1]} at {_shown(sample)}"
+    return None
+
+
+def _without(real: Real, names: set[str]) -> Real:
+    """A guard that is taken out has no gradient to compare."""
+    return replace(real, gradients={n: g for n, g in real.gradients.items() if n not in names})
 
 
 def _same(before: Real, after: Real) -> bool:

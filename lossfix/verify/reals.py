@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lossfix.graph.vocabulary import OPS
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
+from lossfix.verify.views import VIEWS
 
 Array = NDArray[np.object_]
 DIGITS = (250, 500, 1000)  # exp(400) alone spans 174
@@ -202,14 +203,19 @@ class _Evaluator:
 
     def reduce(self, how: str, arg: Dual, attrs: Mapping[str, Any]) -> Dual:
         axis, keepdims = attrs.get("axis"), bool(attrs.get("keepdims"))
-        axes = tuple(range(arg.values.ndim)) if axis is None else axis
-        axes = (axes,) if isinstance(axes, int) else tuple(axes)
-        axes = tuple(a % arg.values.ndim for a in axes)
+        axes = _axes(axis, arg.values.ndim)
         count = math.prod(arg.values.shape[a] for a in axes)
         values = np.asarray(arg.values.sum(axis=axes, keepdims=keepdims), dtype=object)
         slopes = np.asarray(arg.slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
         scale = mpf(1) / count if how == "mean" else mpf(1)
         return Dual(_mapped(lambda v: v * scale, values), slopes * scale, arg.lost)
+
+
+def _axes(axis: Any, rank: int) -> tuple[int, ...]:
+    """The axes of a reduction, counted from the front."""
+    if axis is None:
+        return tuple(range(rank))
+    return tuple(a % rank for a in ((axis,) if isinstance(axis, int) else axis))
 
 
 def _stretched(dual: Dual, shape: tuple[int, ...]) -> Array:
@@ -245,6 +251,10 @@ def _over(a: Any, b: Any) -> Any:
     return mpf("nan") if a == 0 else mpf("inf") * mp.sign(a)
 
 
+def _over_or_zero(a: Any, b: Any) -> Any:
+    return a / b if b != 0 else mpf(0)
+
+
 _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "neg": (lambda x: -x, lambda x: mpf(-1)),
     "exp": (mp.exp, mp.exp),
@@ -271,6 +281,11 @@ _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "pow": (mp.power, lambda a, b: b * mp.power(a, b - 1), lambda a, b: mp.power(a, b) * _log(a)),
     "maximum": (max, lambda a, b: mpf(a >= b), lambda a, b: mpf(a < b)),
     "minimum": (min, lambda a, b: mpf(a <= b), lambda a, b: mpf(a > b)),
+    "divide_no_nan": (
+        _over_or_zero,
+        lambda a, b: _over_or_zero(mpf(1), b),
+        lambda a, b: _over_or_zero(-a, b * b),
+    ),
 }
 _STEPS: Mapping[str, Callable[..., Any]] = {
     "greater": lambda a, b: a > b,
@@ -339,20 +354,33 @@ def _norm(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> 
     return evaluator.apply("sqrt", [total], {})
 
 
+def _variance(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    centre = evaluator.apply("mean", args, {**attrs, "keepdims": True})
+    offset = evaluator.apply("sub", [args[0], centre], {})
+    return evaluator.apply("mean", [evaluator.apply("square", [offset], {})], attrs)
+
+
+def _std(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return evaluator.apply("sqrt", [_variance(evaluator, args, attrs)], {})
+
+
 def _clip(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     lower = evaluator.apply("maximum", [args[0], args[1]], {})
     return evaluator.apply("minimum", [lower, args[2]], {})
 
 
-def _column(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    index = attrs["index"]
-    return Dual(args[0].values[:, index], args[0].slopes[:, index], args[0].lost)
+def _picked(pick: Callable[..., Any]) -> Callable[..., Dual]:
+    """A view: `pick` takes entries of an array, given the other arguments and the attributes."""
 
+    def viewed(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        source = args[0].values
+        places = np.arange(source.size).reshape(source.shape)
+        others = [np.asarray(arg.values, dtype=np.float64).astype(int) for arg in args[1:]]
+        chosen = np.asarray(pick(places, *others, attrs))
+        slopes = args[0].slopes.reshape(source.size, evaluator.total)[chosen]
+        return Dual(np.asarray(source.reshape(-1)[chosen], dtype=object), slopes, args[0].lost)
 
-def _column_kept(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    index = attrs["index"]
-    part = slice(index, index + 1)
-    return Dual(args[0].values[:, part], args[0].slopes[:, part], args[0].lost)
+    return viewed
 
 
 def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
@@ -363,7 +391,7 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
         hits = _mapped(lambda a, b: mpf(a == b), *np.broadcast_arrays(values, best))
         share = hits / np.asarray(hits.sum(axis=axis, keepdims=True), dtype=object)
         slopes = (share[..., None] * args[0].slopes).reshape(*values.shape, evaluator.total)
-        axes = tuple(range(values.ndim)) if axis is None else axis
+        axes = _axes(axis, values.ndim)
         total = np.asarray(slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
         shown = np.asarray(pick(values, axis=axis, keepdims=keepdims), dtype=object)
         return Dual(shown, total, args[0].lost)
@@ -385,9 +413,10 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "log_softmax": _log_softmax,
     "norm": _norm,
     "euclidean_norm": _norm,
+    "variance": _variance,
+    "std": _std,
     "clip": _clip,
-    "column": _column,
-    "column_kept": _column_kept,
+    **{name: _picked(pick) for name, pick in VIEWS.items()},
     "max": _extremum(np.max),
     "min": _extremum(np.min),
     "prod": _product,

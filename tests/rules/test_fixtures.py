@@ -11,6 +11,12 @@ from lossfix.rules.registry import all_rules, named
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "rules"
 BEFORE = sorted(FOLDER.glob("*/*.before.py"))
+REPORTED = sorted(
+    path
+    for path in FOLDER.glob("*/*.py")
+    if path.name != "clean.py" and not path.name.endswith((".before.py", ".after.py"))
+)
+"""Losses that get a finding and no fix."""
 
 
 def code_of(path):
@@ -28,7 +34,8 @@ def mended(path, copy):
 @pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
 def test_a_rule_has_a_folder_with_both_shapes_and_a_clean_one(rule):
     names = {path.name for path in (FOLDER / f"{rule.code}-{rule.name}").iterdir()}
-    assert {"single.before.py", "spread.before.py", "clean.py"} <= names
+    kind = ".before.py" if rule.fixable else ".py"
+    assert {f"single{kind}", f"spread{kind}", "clean.py"} <= names
 
 
 @pytest.mark.parametrize("before", BEFORE, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -40,6 +47,14 @@ def test_before_is_rewritten_to_after_and_a_second_run_changes_nothing(before, t
     again, same = mended(after, tmp_path / "loss.py")
     assert again.state is State.CLEAN
     assert same == text
+
+
+@pytest.mark.parametrize("path", REPORTED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_has_no_fix_is_reported_and_left_as_it_is(path, tmp_path):
+    row, text = mended(path, tmp_path / "loss.py")
+    assert row.state is State.FINDINGS
+    assert {(finding.code, finding.fix) for finding in row.findings} == {(code_of(path), False)}
+    assert text == path.read_text()
 
 
 @pytest.mark.parametrize("clean", sorted(FOLDER.glob("*/clean.py")), ids=lambda p: p.parent.name)

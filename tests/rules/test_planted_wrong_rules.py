@@ -72,6 +72,36 @@ WRONG = {
         "structure",
     ),
     "soft counts that are not": ("LF218", ops.round(ops.clip(x, 0, 1)), ops.square(x) + 1, "value"),
+    "the entries of another column": (
+        "LF105",
+        ops.log(ops.column(ops.softmax(x), index=0)),
+        ops.column(ops.log_softmax(x), index=1),
+        "gradient",
+    ),
+    "0 by convention where the original is not": (
+        "LF160",
+        z / y,
+        ops.divide_no_nan(z, y) * ops.cast(y > 1, dtype="float32"),
+        "value",
+    ),
+    "a variance that is half of one": (
+        "LF148",
+        ops.mean(ops.square(x)) - ops.square(ops.mean(x)),
+        ops.mean(ops.square(x - 0.5 * ops.mean(x))),
+        "value",
+    ),
+    "a guard taken out of another function": (
+        "LF109",
+        ops.log(ops.sigmoid(x) + Var("eps")),
+        ops.log_sigmoid(-x),
+        "value",
+    ),
+    "a guard taken out with half the gradient": (
+        "LF103",
+        ops.log(ops.softmax(x) + Var("eps")),
+        0.5 * ops.log_softmax(x) + ops.stop_gradient(0.5 * ops.log_softmax(x)),
+        "gradient",
+    ),
     "nothing changed": ("LF404", ops.mean(x), ops.mean(x), "value"),
 }
 RELABELLED = {
@@ -84,7 +114,8 @@ RELABELLED = {
 
 @pytest.mark.parametrize(("code", "before", "after", "kind"), WRONG.values(), ids=WRONG)
 def test_a_wrong_replacement_is_seen(code, before, after, kind):
-    wrong = replace(RULES[code], rewrites=(Rewrite(before, after),))
+    domains = {"y": Domain(0.0, 5.0), "z": Domain(-5.0, 5.0), **RULES[code].domains}
+    wrong = replace(RULES[code], rewrites=(Rewrite(before, after),), domains=domains)
     assert [flaw.kind for flaw in prove(wrong)] == [kind]
     assert prove(RULES[code]) == ()
 

@@ -5,11 +5,12 @@ from importlib.metadata import entry_points
 import pytest
 
 from lossfix.errors import RuleError
-from lossfix.rules.registry import GROUP, _packs, all_rules, named, selected
+from lossfix.rules.packs import GROUP, packs
+from lossfix.rules.registry import all_rules, named, selected
 
 
 def test_the_packs_are_those_that_importlib_metadata_sees():
-    assert dict(_packs()) == {entry.name: entry.value for entry in entry_points(group=GROUP)}
+    assert dict(packs()) == {entry.name: entry.value for entry in entry_points(group=GROUP)}
 
 
 def test_selection_by_code_prefix_and_name():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import losses as text
 import pytest
 
-from lossfix.rules.contracts import Contract, Exact, Guarded, Monotone, Relaxed
+from lossfix.rules.contracts import Contract, Exact, Guarded, Meaning, Monotone, Relaxed
 from lossfix.verify import Options, Outcome, Session, verify_pair
 
 pytestmark = pytest.mark.tensorflow
@@ -48,6 +48,57 @@ GOOD, BAD = Outcome.VERIFIED, Outcome.REFUTED
         pytest.param(
             "y_true * tf.math.log(y_pred)", "y_true * tf.maximum(tf.math.log(y_pred), -100.0)",
             Guarded(), BAD, id="A67",
+        ),
+        pytest.param(
+            "tf.math.log(tf.reshape(tf.nn.softmax(y_pred), [-1]))",
+            "tf.reshape(tf.nn.log_softmax(y_pred), [-1])", Exact(), GOOD, id="A05",
+        ),
+        pytest.param(
+            "tf.math.log(tf.reduce_mean(tf.exp(y_pred)))",
+            "tf.math.log(tf.reduce_mean(tf.exp(y_pred - tf.stop_gradient(tf.reduce_max(y_pred)))))"
+            " + tf.stop_gradient(tf.reduce_max(y_pred))", Exact(), GOOD, id="A18",
+        ),
+        pytest.param(
+            "tf.math.log1p(tf.reduce_sum(tf.exp(y_pred), -1))",
+            "tf.nn.softplus(tf.reduce_logsumexp(y_pred, -1))", Exact(), GOOD, id="A17-with-1",
+        ),
+        pytest.param(
+            "y_true * tf.math.log(tf.sigmoid(y_pred) + 1e-7)",
+            "y_true * tf.math.log_sigmoid(y_pred)", Meaning(), GOOD, id="A09",
+        ),
+        pytest.param(
+            "y_true * tf.math.log(tf.sigmoid(y_pred) + 1e-7)",
+            "y_true * tf.math.log(tf.sigmoid(y_pred))", Meaning(), BAD, id="A09-by-half",
+        ),
+        pytest.param(
+            "tf.math.reduce_std(y_pred, -1)",
+            "tf.where(tf.math.reduce_variance(y_pred, -1) > 0, tf.sqrt(tf.where("
+            "tf.math.reduce_variance(y_pred, -1) > 0, tf.math.reduce_variance(y_pred, -1), 1.0)),"
+            " 0.0)", Guarded(), GOOD, id="A47",
+        ),
+        pytest.param(
+            "tf.math.reduce_std(y_pred, -1)", "tf.math.reduce_std(y_pred, -1) + 1e-12",
+            Guarded(), BAD, id="A47-epsilon-outside",
+        ),
+        pytest.param(
+            "y_true * tf.sqrt(tf.exp(y_pred))", "y_true * tf.exp(y_pred / 2)",
+            Exact(), GOOD, id="A59",
+        ),
+        pytest.param(
+            "tf.cast(y_pred > 0, y_pred.dtype) * tf.math.log(y_pred)",
+            "tf.where(y_pred > 0, tf.math.log(tf.where(y_pred > 0, y_pred, 1.0)), 0.0)",
+            Guarded(), GOOD, id="A66",
+        ),
+        pytest.param(
+            "tf.cast(y_pred > 0, y_pred.dtype) * tf.math.log(y_pred)",
+            "tf.math.multiply_no_nan(tf.math.log(y_pred), tf.cast(y_pred > 0, y_pred.dtype))",
+            Guarded(), BAD, id="A66-value-only",
+        ),
+        pytest.param(
+            "tf.pow(tf.abs(y_pred), 0.75)",
+            "tf.where(tf.abs(y_pred) > 0, "
+            "tf.pow(tf.where(tf.abs(y_pred) > 0, tf.abs(y_pred), 1.0), 0.75), 0.0)",
+            Guarded(), GOOD, id="A74",
         ),
         pytest.param(
             "tf.sqrt(tf.square(y_pred))", "tf.sqrt(tf.square(y_pred)) + 1e-9",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import BOOLEANS, FLOATS, INTEGERS, all_of, dtype_in, is_float, varied
+from lossfix.rules.conditions import (
+    BOOLEANS,
+    FLOATS,
+    INTEGERS,
+    all_of,
+    carries,
+    dtype_in,
+    is_float,
+    varied,
+)
 from lossfix.rules.contracts import StraightThrough
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
@@ -25,7 +34,7 @@ RULE = Rule(
     ),
     contract=StraightThrough(surrogate="the identity"),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_float("x")),
+    when=all_of(varied("x"), is_float("x"), carries),
     message="a cast of the predictions to an integer or a bool has no gradient",
     why=(
         "The gradient of the cast is None. If the value must be whole in the forward pass, "

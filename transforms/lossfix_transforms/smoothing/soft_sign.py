@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import varied
+from lossfix.rules.conditions import all_of, any_of, is_sampled, negated, varied, weighs_a_gradient
 from lossfix.rules.contracts import Relaxed
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
@@ -18,7 +18,7 @@ RULE = Rule(
     rewrites=(Rewrite(ops.sign(x), ops.tanh(Sharpness() * x)),),
     contract=Relaxed(),
     scope=Scope.LOSS,
-    when=varied("x"),
+    when=all_of(varied("x"), negated(any_of(weighs_a_gradient, is_sampled("x")))),
     message=(
         "the gradient of sign is 0: training runs without an error and the weights never " "move"
     ),
@@ -30,6 +30,8 @@ RULE = Rule(
     after="tf.tanh(10.0 * x)",
     fix_safety="Another loss near 0. k is yours to choose (--sharpness).",
     when_not=(
+        "When the sign only weighs a factor that has a gradient of its own, as in "
+        "sign(x) * x ** 2: that product trains, and is left alone. "
         "When the sign is of a value that no gradient should reach: wrap it in "
         "stop_gradient to say so."
     ),

@@ -1,0 +1,84 @@
+"""Kinds: what a scope is to a training run, by its name, its class, its file and what it holds."""
+
+from __future__ import annotations
+
+import os
+
+from lossfix.graph.conventions import (
+    KERAS_PAIR,
+    is_loss_method,
+    speaks_of_loss,
+    speaks_of_metric,
+    speaks_of_test,
+)
+from lossfix.graph.index import Index, Place
+from lossfix.graph.names import dotted
+from lossfix.graph.nodes import Kind, Role
+
+_ENTRY_POINTS = frozenset({"evaluate", "compute", "calculate", "apply"})
+"""What the one function of a file of losses is often called."""
+
+
+def is_keras_pair(place: Place) -> bool:
+    """Whether Keras can call it with (y_true, y_pred)."""
+    own = [a.arg for a in place.tree.args.args]
+    return tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
+
+
+def is_test(place: Place) -> bool:
+    """Whether a function is part of a test: it takes gradients, and trains nothing."""
+    bases = place.owner.bases if place.owner is not None else ()
+    return speaks_of_test(place.tree.name) or any(base.endswith("TestCase") for base in bases)
+
+
+def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
+    """The kind of a function as far as names tell, given the roles of its parameters."""
+    name = place.tree.name
+    keras = is_keras_pair(place)
+    owner = place.owner
+    if owner is not None:
+        about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
+        of_loss = any(speaks_of_loss(a) for a in about)
+        if any(speaks_of_metric(a) for a in about) and not of_loss:
+            return Kind.METRIC
+        if of_loss:
+            return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
+    if _stands_among_metrics(index.path):
+        return Kind.METRIC
+    if speaks_of_loss(name):
+        return Kind.LOSS
+    if owner is None and place.parent is None and stands_among_losses(index.path):
+        tensors = [role for role in roles if role is not Role.SETTING]
+        entry = name in _ENTRY_POINTS or not (name.startswith("_") or speaks_of_metric(name))
+        if entry and len(tensors) > 1:
+            return Kind.LOSS
+    if speaks_of_metric(name):
+        return Kind.METRIC
+    return Kind.LOSS if keras else Kind.CODE
+
+
+def may_be_loss(place: Place, index: Index) -> bool:
+    """Whether names alone make a scope worth lifting as a loss."""
+    name, owner = place.tree.name, place.owner
+    if speaks_of_loss(name) or is_keras_pair(place):
+        return True
+    if owner is not None:
+        return is_loss_method(name) and any(map(speaks_of_loss, (owner.name, *owner.bases)))
+    return place.parent is None and stands_among_losses(index.path)
+
+
+def stands_among_losses(path: str) -> bool:
+    """Whether a file, or the folder it is in, is called after losses."""
+    folder, file = os.path.split(path)
+    return speaks_of_loss(file.partition(".")[0]) or speaks_of_loss(os.path.basename(folder))
+
+
+def _stands_among_metrics(path: str) -> bool:
+    """Whether a file, or the folder it is in, is called after metrics, and not after losses."""
+    folder, file = os.path.split(path)
+    names = (file.partition(".")[0], os.path.basename(folder))
+    return any(map(_is_metrics, names)) and not any(map(speaks_of_loss, names))
+
+
+def _is_metrics(name: str) -> bool:
+    return name.lower().endswith(("metric", "metrics")) or name in ("eval", "evaluation", "stats")

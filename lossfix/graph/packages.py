@@ -1,0 +1,207 @@
+"""Packages: the other files of the package that a file belongs to, read when a name leads there.
+
+Only files beside the checked one and in its own package are read; installed packages are not.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from lossfix.graph.index import ClassInfo, Index, Place, index_of
+from lossfix.graph.names import is_framework
+from lossfix.graph.vocabulary import resolve
+
+_MOST_FILES = 400  # parsed files that are kept
+_MOST_BYTES = 1_000_000  # a file that is longer is taken for data
+_HEAD = 16_000  # bytes that the imports of a file are looked for in
+_MOST_STEPS = 8  # re-exports that are followed
+_WORTH_READING = re.compile(
+    rb"log|exp|sqrt|norm|softmax|sigmoid|square|clip|maximum|import|sum|mean|pow|where|abs|relu"
+)
+_IMPORTS_FRAMEWORK = re.compile(
+    rb"^[ \t]*(?:import|from)[ \t]+(?:tensorflow|keras|tf_keras|keras_core)\b", re.M
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Found:
+    """What a name leads to: a function, a class or a value of `home`, or a framework's name."""
+
+    home: Index | None
+    place: Place | None = None
+    info: ClassInfo | None = None
+    value: ast.expr | None = None
+    qualified: str = ""  # a framework's own name, by way of a re-export
+    sure: bool = True  # no star import leaves open what it is
+
+
+class Packages:
+    """Files by path, and names by where they lead; kept from one checked file to the next."""
+
+    def __init__(self) -> None:
+        self._files: OrderedDict[str, Index | None] = OrderedDict()
+        self._texts: dict[str, int] = {}  # the hash of each kept file's text
+        self._mentioning: dict[str, bool] = {}
+        self._handing: dict[tuple[str, str], bool] = {}
+        self._folders: dict[str, str] = {}
+        self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
+
+    def index(self, path: str, text: str) -> Index:
+        """The index of a text at a path, parsed once. Raises what `ast.parse` raises."""
+        known = self._files.get(path)
+        if known is not None and self._texts.get(path) == hash(text):
+            return known
+        found = index_of(ast.parse(text), path, text)
+        if path:
+            self._keep(path, found, text)
+        return found
+
+    def _keep(self, path: str, index: Index | None, text: str) -> None:
+        self._files[path] = index
+        self._texts[path] = hash(text)
+        if len(self._files) > _MOST_FILES:
+            oldest, _ = self._files.popitem(last=False)
+            self._texts.pop(oldest, None)
+
+    def resolve(self, index: Index, qualified: str, steps: int = 0) -> Found | None:
+        """What `qualified`, as an import of `index` binds it, leads to; None where unknown."""
+        if steps > _MOST_STEPS or not index.path:
+            return None
+        if not qualified.startswith(".") and is_framework(qualified):
+            return Found(None, qualified=qualified)
+        for path, rest in self._candidates(index.path, qualified):
+            home = self._file(path)
+            if home is None or home.path == index.path:
+                continue
+            if len(rest) in (1, 2) or rest[0] in home.imports:
+                return self._inside(home, rest, steps)
+        return None
+
+    def star(self, index: Index, name: str, steps: int = 0) -> Found | None:
+        """What a bare name may be by way of star imports; sure where all of them agree."""
+        found: list[Found] = []
+        for module in index.stars:
+            dot = "." if module.strip(".") else ""
+            each = self.resolve(index, f"{module}{dot}{name}", steps + 1)
+            known = each is not None and (not each.qualified or resolve(each.qualified))
+            if each is not None and known:
+                found.append(each)
+        if not found:
+            return None
+        columns = {known[0] for each in found if (known := resolve(each.qualified)) is not None}
+        agreed = len(columns) == 1 and all(each.qualified for each in found)
+        return replace(found[0], sure=agreed and all(each.sure for each in found))
+
+    def hands_on_framework(self, index: Index, qualified: str) -> bool:
+        """Whether an import leads to a framework, or to a file that star-imports one."""
+        key = (os.path.dirname(index.path), qualified)
+        if key not in self._handing:
+            self._handing[key] = self._hands_on(index, qualified)
+        return self._handing[key]
+
+    def _hands_on(self, index: Index, qualified: str) -> bool:
+        if not any(self._mentions(path) for path, _ in self._candidates(index.path, qualified)):
+            return False
+        found = self.resolve(index, qualified)
+        if found is not None:
+            return found.home is None
+        homes = self._candidates(index.path, f"{qualified}.x")
+        home = next((self._file(path) for path, rest in homes if rest == ("x",)), None)
+        return home is not None and any(map(is_framework, home.stars))
+
+    def _mentions(self, path: str) -> bool:
+        if path not in self._mentioning:
+            try:
+                with open(path, "rb") as file:
+                    found = _IMPORTS_FRAMEWORK.search(file.read(_HEAD)) is not None
+            except OSError:
+                found = False
+            self._mentioning[path] = found
+        return self._mentioning[path]
+
+    def _inside(self, home: Index, rest: tuple[str, ...], steps: int) -> Found | None:
+        """`name` or `Class.method` in a file, or what the file itself imports by that name."""
+        name = ".".join(rest)
+        if name in home.places:
+            return Found(home, place=home.places[name])
+        if name in home.classes:
+            return Found(home, info=home.classes[name])
+        if name in home.globals:
+            return Found(home, value=home.globals[name])
+        bound = home.imports.get(rest[0], ())
+        if len(bound) == 1:
+            return self.resolve(home, ".".join([bound[0], *rest[1:]]), steps + 1)
+        if not bound and len(rest) == 1 and home.stars:
+            return self.star(home, name, steps)
+        return None
+
+    def _candidates(self, path: str, qualified: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Files that may define the name, the longest module first, with what is left of it."""
+        level = len(qualified) - len(qualified.lstrip("."))
+        parts = [part for part in qualified.split(".") if part]
+        folder = os.path.dirname(path)
+        if level:
+            for _ in range(level - 1):
+                folder = os.path.dirname(folder)
+            roots = [folder]
+        else:
+            roots = [self._above_package(folder)]
+            if roots[0] != folder and parts[0] != os.path.basename(folder):
+                roots.append(folder)
+        for root in roots:
+            for length in range(len(parts), -1 if level else 0, -1):
+                stem = os.path.join(root, *parts[:length])
+                rest = tuple(parts[length:])
+                if rest and length:
+                    yield f"{stem}.py", rest
+                if rest:
+                    yield os.path.join(stem, "__init__.py"), rest
+
+    def _above_package(self, folder: str) -> str:
+        """The folder that the outermost package around `folder` is in."""
+        if folder not in self._folders:
+            self._folders[folder] = _outside_packages(folder)
+        return self._folders[folder]
+
+    def _file(self, path: str) -> Index | None:
+        """The index of a file; None where there is none, or nothing worth following in it."""
+        if path not in self._files:
+            text = _read(path) or ""
+            try:
+                found = index_of(ast.parse(text), path, text) if text else None
+            except (SyntaxError, ValueError, RecursionError, MemoryError):
+                found = None
+            self._keep(path, found, text)
+        known = self._files[path]
+        if known is not None:
+            self.reads.add(path)
+        return known
+
+    def clear_reads(self) -> None:
+        self.reads = set()
+
+
+def _outside_packages(folder: str) -> str:
+    while os.path.exists(os.path.join(folder, "__init__.py")):
+        above = os.path.dirname(folder)
+        if above == folder:
+            break
+        folder = above
+    return folder
+
+
+def _read(path: str) -> str | None:
+    """The text of a file that is worth following; None for any other."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES or not _WORTH_READING.search(data):
+            return None
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

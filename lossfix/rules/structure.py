@@ -1,0 +1,418 @@
+"""Conditions of rules: what the values of a match are made of, and what they are used for."""
+
+from __future__ import annotations
+
+import ast
+import re
+import struct
+from collections.abc import Iterator
+
+from lossfix.graph.express import is_shape
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit
+from lossfix.rules.match import factors, operands
+from lossfix.rules.pattern import Condition, Match
+
+LARGEST_GUARD = 1e-2
+"""An epsilon above this is part of the loss, and no guard."""
+
+_EPSILON_NAME = re.compile(r"(?:^|[._])_*(?:eps|epsilon|tiny|fuzz)\w*$", re.I)
+VIEWS = frozenset(
+    "reshape squeeze expand_dims transpose flatten column column_kept gather gather_nd "
+    "boolean_mask take take_along_axis cast stop_gradient".split()
+)
+"""Ops whose entries are entries of their first argument."""
+
+
+def stripped(node: Node) -> Node:
+    """The value without the views and casts around it."""
+    while node.op in VIEWS:
+        node = node.args[0]
+    return node
+
+
+# guards
+
+
+def small(name: str) -> Condition:
+    """A guard: a constant in (0, 0.01], or a setting that is called an epsilon."""
+    return lambda match: _is_small(match.values[name])
+
+
+def _is_small(node: Node) -> bool:
+    node = stripped(node)
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return 0.0 < node.value <= LARGEST_GUARD
+    return node.op in (FREE, INPUT, OPAQUE) and _EPSILON_NAME.search(node.name) is not None
+
+
+def near_one(name: str) -> Condition:
+    """The upper end of a clip of probabilities: 1, or 1 less a guard."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        if node.op == CONST:
+            return _is_number(node) and 1.0 - LARGEST_GUARD <= float(node.value or 0) <= 1.0
+        return node.op == "sub" and _is_one(node.args[0]) and _is_small(node.args[1])
+
+    return holds
+
+
+def just_above_one(name: str) -> Condition:
+    """The folded constant 1 + epsilon."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        return _is_number(node) and 1.0 < float(node.value or 0) <= 1.0 + LARGEST_GUARD
+
+    return holds
+
+
+def rounds_to_one(name: str) -> Condition:
+    """A constant that is not 1, and is 1 in float32."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        if not _is_number(node):
+            return False
+        value = float(node.value or 0)
+        return value != 1.0 and abs(value) < 2.0 and _float32(value) == 1.0
+
+    return holds
+
+
+def _float32(value: float) -> float:
+    rounded: float = struct.unpack("f", struct.pack("f", value))[0]
+    return rounded
+
+
+def _is_number(node: Node) -> bool:
+    return (
+        node.op == CONST
+        and isinstance(node.value, (int, float))
+        and not isinstance(node.value, bool)
+    )
+
+
+def _is_one(node: Node) -> bool:
+    tail = node.name.rpartition(".")[2]
+    return (_is_number(node) and node.value == 1) or node.op == "ones_like" or tail == "ones"
+
+
+def shielded(name: str) -> Condition:
+    """The author looks at the value before using it: by `where`, by `if`, or by an assertion."""
+
+    def holds(match: Match) -> bool:
+        watched = {
+            node.number
+            for node in _added_up(match.values[name])
+            if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
+        }
+        root = {match.root.number}
+        tests = _tests(match.unit)
+        return any(
+            _chooses(node, root, watched) or (_is_test(node, tests) and _reads(node, watched))
+            for node in match.unit.nodes
+        )
+
+    return holds
+
+
+def _added_up(node: Node) -> Iterator[Node]:
+    """A value and what it is summed up or multiplied from: where it is 0, a test of these tells."""
+    yield node
+    if node.op in _TELLING:
+        for arg in node.args:
+            yield from _added_up(arg)
+
+
+_TELLING = VIEWS | frozenset("sum mean max min mul add sub div abs count_nonzero norm sqrt".split())
+
+
+def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
+    """A `where` on the watched values around the root, or a product that drops its NaN."""
+    if node.op == "multiply_no_nan":
+        return _reads(node, root)
+    if node.op != "where" or not _reads(node.args[0], watched):
+        return False
+    return any(_reads(branch, root) for branch in node.args[1:])
+
+
+def _is_test(node: Node, tests: set[int]) -> bool:
+    if node.op == OPAQUE and "assert" in node.name:
+        return True
+    return node.origin is not None and id(node.origin.code) in tests
+
+
+def _tests(unit: Unit) -> set[int]:
+    """The comparisons, and the calls, that decide which way the code goes."""
+    return {
+        id(part)
+        for branch in ast.walk(unit.tree)
+        if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
+        for part in _deciding(branch.test)
+    }
+
+
+def _deciding(test: ast.expr) -> Iterator[ast.expr]:
+    if isinstance(test, ast.BoolOp):
+        for value in test.values:
+            yield from _deciding(value)
+    elif isinstance(test, ast.UnaryOp):
+        yield from _deciding(test.operand)
+    elif isinstance(test, ast.Call) or (isinstance(test, ast.Compare) and not _asks_for_none(test)):
+        yield test
+
+
+def _asks_for_none(part: ast.Compare) -> bool:
+    return any(isinstance(e, ast.Constant) and e.value is None for e in part.comparators)
+
+
+def _reads(node: Node, numbers: set[int]) -> bool:
+    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape."""
+    seen: set[int] = set()
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        if current.number in numbers:
+            return True
+        if id(current) not in seen and not is_shape(current):
+            seen.add(id(current))
+            todo.extend(current.args)
+    return False
+
+
+# what a value is made of
+
+
+def zero_is_real(name: str) -> Condition:
+    """The value is 0 at some prediction, and not only where an exponential has underflowed."""
+    return lambda match: _zero_is_real(match.values[name], match)
+
+
+def _zero_is_real(node: Node, match: Match) -> bool:
+    if node.op in ("exp", "expm1", "softplus"):
+        return False
+    if node.op in ("div", "divide_no_nan"):
+        return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(node.args[0], match)
+    if node.op == "pow":
+        return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(node.args[0], match)
+    if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
+        return all(_zero_is_real(arg, match) for arg in node.args)
+    if node.op in ("mul", JOIN):
+        return any(
+            match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
+        )
+    return True
+
+
+def is_singular(name: str) -> Condition:
+    """The predictions reach the value by way of an op that has a pole."""
+
+    def holds(match: Match) -> bool:
+        return any(
+            node.op in SINGULAR and match.facts.varied(node) for node in match.values[name].walk()
+        )
+
+    return holds
+
+
+SINGULAR = frozenset(
+    "log log1p sqrt div pow norm euclidean_norm std exp acos asin xlogy l2_normalize".split()
+)
+
+_SUMS = frozenset("sum mean count_nonzero norm euclidean_norm std variance".split())
+
+
+def is_total(name: str) -> Condition:
+    """A sum, a count, a norm or an average of tensors, or a sum, product or root of such."""
+
+    return lambda match: _is_total(match.values[name])
+
+
+def _is_total(node: Node) -> bool:
+    node = stripped(node)
+    if node.op in _SUMS:
+        return not is_shape(stripped(node.args[0]))
+    if node.op in ("mul", "add"):
+        return any(_is_total(arg) for arg in node.args) and all(
+            _is_total(arg) or arg.op == CONST for arg in node.args
+        )
+    if node.op in ("sqrt", "square"):
+        return _is_total(node.args[0])
+    if node.op == "where":  # a root that was guarded, or its argument
+        return _is_total(node.args[1]) and node.args[2].op == CONST
+    return node.op == JOIN and bool(node.args) and all(_is_total(arg) for arg in node.args)
+
+
+def is_bent(name: str) -> Condition:
+    """A square, a magnitude, an activation that ends at 0, an average of one, or one less that."""
+    return lambda match: _is_bent(match.values[name])
+
+
+def _is_bent(node: Node) -> bool:
+    node = stripped(node)
+    if node.op == "sub" and _is_one(node.args[0]):
+        return _is_share(stripped(node.args[1]))
+    return node.op in ("square", "abs", "relu") or _is_share(node)
+
+
+def _is_share(node: Node) -> bool:
+    while node.op in ("mean", *VIEWS):
+        node = stripped(node.args[0])
+    return node.op in ("sigmoid", "softmax", "one_hot")
+
+
+def sums_up(total: str, part: str) -> Condition:
+    """`total` is the sum of `part` itself: `part / total` makes its entries sum to 1."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[total])
+        if whole.op != "sum":
+            return False
+        return any(
+            stripped(top).number == stripped(whole.args[0]).number
+            for top in _tops(match.values[part])
+        )
+
+    return holds
+
+
+def is_partition(name: str) -> Condition:
+    """A sum of a softmax, which is 1 along its axis, and never 0."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[name])
+        return whole.op in ("sum", "mean") and stripped(whole.args[0]).op == "softmax"
+
+    return holds
+
+
+def is_fraction(name: str) -> Condition:
+    """An exponent that is known to lie in (0, 1): a number, or settings with numeric defaults."""
+
+    def holds(match: Match) -> bool:
+        value = _worth(match.values[name])
+        return value is not None and 0.0 < value < 1.0
+
+    return holds
+
+
+def _worth(node: Node) -> float | None:
+    """The number that the code names, or that a setting has by default."""
+    if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+        return float(node.value)
+    parts = [_worth(arg) for arg in node.args]
+    known = [part for part in parts if part is not None]
+    if len(known) != 2 or len(parts) != 2:
+        return None
+    first, second = known
+    if node.op == "div":
+        return first / second if second else None
+    folds = {"add": first + second, "sub": first - second, "mul": first * second}
+    return folds.get(node.op)
+
+
+def is_cosine(name: str) -> Condition:
+    """A dot product of two normalised vectors, which rounds to 1 and beyond."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        if node.op == "sum":
+            node = stripped(node.args[0])
+        if node.op not in ("mul", "matmul", "square"):
+            return False
+        return all(_is_normalised(arg) for arg in node.args)
+
+    return holds
+
+
+def _is_normalised(node: Node) -> bool:
+    node = stripped(node)
+    if node.op == "l2_normalize":
+        return True
+    if node.op != "div":
+        return False
+    return node.args[1].op in ("norm", "euclidean_norm") and (
+        node.args[1].args[0].number == node.args[0].number
+    )
+
+
+_LINEAR = re.compile(r"conv|filter|pool|blur|smooth|mean|average|gauss|\bsum|window", re.I)
+
+
+def cancels_squares(square: str, first: str, second: str | None = None) -> Condition:
+    """`f(x * x)` less a product of `f(x)` and `f(x)`, each divided by anything: a variance."""
+
+    def holds(match: Match) -> bool:
+        whole = match.values[square]
+        if not _averages(whole) or stripped(whole.args[0]).op != "square":
+            return False
+        if whole.op == "sum" and not _divides(match.root.args[1]):
+            return False
+        wanted = stripped(whole.args[0]).args[0]
+        others = [match.values[name] for name in (first, second or first)]
+        return all(any(_same_average(part, whole, wanted) for part in _tops(o)) for o in others)
+
+    return holds
+
+
+def _averages(node: Node) -> bool:
+    """A linear op with a kernel or a window."""
+    if node.op in ("sum", "mean"):
+        return True
+    return node.op == OPAQUE and bool(node.args) and _LINEAR.search(node.name) is not None
+
+
+def _divides(node: Node) -> bool:
+    return any(factor.inverse or factor.node.op == "mean" for factor in factors(node)[1])
+
+
+def _tops(node: Node) -> Iterator[Node]:
+    """The factors of a product that are not divided by."""
+    return (factor.node for factor in factors(node)[1] if not factor.inverse)
+
+
+def _same_average(node: Node, whole: Node, x: Node) -> bool:
+    """`node` is what `whole` is, of `x` instead of its square."""
+    return (
+        node.op in (whole.op, *(("sum", "mean") if whole.op in ("sum", "mean") else ()))
+        and node.name == whole.name
+        and node.attrs == whole.attrs
+        and bool(node.args)
+        and stripped(node.args[0]).number == x.number
+        and [a.number for a in node.args[1:]] == [a.number for a in whole.args[1:]]
+    )
+
+
+def is_positive(name: str) -> Condition:
+    """The value's range stays above 0."""
+    return lambda match: match.facts.interval(match.values[name]).low > 0.0
+
+
+# what a value is used for
+
+
+def is_complemented(match: Match) -> bool:
+    """The unit takes the value, or a power or product of it, away from 1."""
+    target = {match.root.number}
+    for node in match.unit.nodes:
+        if node.op == "sub" and _is_one(stripped(node.args[0])) and _leads_to(node.args[1], target):
+            return True
+        if node.op == "log1p" and any(
+            part.negative and _leads_to(part.node, target) for part in operands(node.args[0])
+        ):
+            return True
+        if node.op in ("acos", "asin") and _leads_to(node.args[0], target):
+            return True
+    return False
+
+
+_KEEPS_ONE = frozenset({"pow", "mul", "square", "sqrt", "where", "abs"}) | VIEWS
+
+
+def _leads_to(node: Node, numbers: set[int]) -> bool:
+    """Whether the value is 1 where the wanted one is, as far as its ops say."""
+    if node.number in numbers:
+        return True
+    passes = node.op in _KEEPS_ONE or node.op == JOIN
+    return passes and any(_leads_to(arg, numbers) for arg in node.args)

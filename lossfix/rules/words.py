@@ -1,0 +1,259 @@
+"""Words: what must stand in a text before any rule can fit, worked out from the rules themselves.
+
+A rule whose ops are spelled nowhere in a file cannot match in it, so the file need not be parsed;
+the same holds for one function, which then need not be lifted. Whatever can be written without a
+word (an operator, a subscript) asks for none.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from lossfix.graph.conventions import speaks_of_loss
+from lossfix.graph.index import Index, Place
+from lossfix.graph.kinds import is_test, may_be_loss, stands_among_losses
+from lossfix.graph.module import MODULE_LEVEL
+from lossfix.graph.vocabulary import OPS, resolve
+from lossfix.rules.rule import Rule, Scope
+from lossfix.rules.terms import Apply, Const, subterms
+from lossfix.source.text import Text
+
+_BY_OPERATOR = frozenset(
+    "add sub mul div neg pow square floordiv mod greater greater_equal less less_equal equal "
+    "not_equal logical_and logical_or logical_not column column_kept matmul cast".split()
+)
+_METHODS = {"to_numpy": ("numpy",), "to_float": ("float", "int", "item", "tolist")}
+_EVERYWHERE = _BY_OPERATOR | {"mean", "sum", "max", "min", "reshape", "maximum", "minimum"}
+"""Ops that make no finding by themselves."""
+
+_HALVES = (".5", "/2", "/ 2")
+"""What stands in a text that writes a root as a power; plain texts, and no words."""
+
+_LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
+_SINK_CALLS = tuple(
+    ".gradient( .gradients( value_and_gradient .minimize( compute_gradients( add_loss( "
+    "get_updates( EstimatorSpec(".split()
+)
+_FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
+_CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
+_GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One rewrite's needs: a word of each group, and each of the numbers."""
+
+    groups: frozenset[frozenset[str]]
+    numbers: frozenset[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """The units of a file that are worth lifting: those that may be losses, and other code."""
+
+    losses: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+class Words:
+    """What the rules at hand need of a file and of a function outside all losses."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        needs = {
+            _need(rewrite.before)
+            for rule in rules
+            if rule.scope is Scope.ANYWHERE
+            for rewrite in rule.rewrites
+        }
+        ops = {
+            term.op
+            for rule in rules
+            for rewrite in rule.rewrites
+            for term in subterms(rewrite.before)
+            if isinstance(term, Apply)
+        }
+        self.ops = sorted({word for op in ops - _EVERYWHERE for word in _spellings(op)})
+        self.needs = tuple(need for need in needs if not _implied(need, needs))
+
+    def in_file(self, content: str, path: str) -> bool:
+        """Whether a file may hold a unit that is worth lifting: told by its text alone."""
+        return (
+            stands_among_losses(path)
+            or ("y_true" in content and "y_pred" in content)
+            or _computes_gradient(content)
+            or any(map(speaks_of_loss, set(_FUNCTIONS.findall(content))))
+            or any(map(speaks_of_loss, set(_CLASSES.findall(content))))
+            or any(_may_stand_in(content, need) for need in self.needs)
+        )
+
+    def _may_train(self, part: str) -> bool:
+        """Whether a text takes a gradient, hands a loss over, or makes one with an op of a rule."""
+        if _takes_gradient(part):
+            return True
+        if not _computes_gradient(part):
+            return False
+        return "compile" in part or " / " in part or any(_spelled(part, w) for w in self.ops)
+
+    def units(self, index: Index, text: Text) -> Worth:
+        """The units that may hold a finding by themselves."""
+        everything = any(_renames_an_op(local, names) for local, names in index.imports.items())
+        needs = [need for need in self.needs if _may_stand_in(text.content, need)]
+        sinks = _computes_gradient(text.content)
+        losses: list[str] = []
+        others: list[str] = []
+        for name, place in index.places.items():
+            by_name = may_be_loss(place, index)
+            part = "" if by_name or not (sinks or needs) else _text_of(place, text)
+            if by_name or (sinks and not is_test(place) and self._may_train(part)):
+                losses.append(name)
+            elif everything or _in_unit(needs, part, index):
+                others.append(name)
+        top = "".join(
+            text.lines(s.lineno, s.end_lineno or s.lineno)
+            for s in index.module_level
+            if not isinstance(s, _SAYS_NOTHING) and not _is_docstring(s)
+        )
+        if everything or self._may_train(top) or _in_unit(needs, top, index):
+            losses.append(MODULE_LEVEL)
+        return Worth(tuple(losses), tuple(others))
+
+
+def _takes_gradient(part: str) -> bool:
+    return any(call in part for call in _SINK_CALLS)
+
+
+def _computes_gradient(part: str) -> bool:
+    """Whether a text takes a gradient, or gives a value to a name that speaks of a loss."""
+    if _takes_gradient(part):
+        return True
+    return any(
+        _GIVEN_A_VALUE.match(part, place)
+        for word in ("loss", "cost")
+        for place in _places(part, word)
+    )
+
+
+def _may_stand_in(content: str, need: Need) -> bool:
+    return all(any(_spelled(content, word) for word in group) for group in need.groups) and all(
+        _numbered(content, number) for number in need.numbers
+    )
+
+
+def _in_unit(needs: Sequence[Need], part: str, index: Index) -> bool:
+    return any(
+        all(any(_spelled(part, word) for word in group) for group in need.groups)
+        and all(_written(part, number, index) for number in need.numbers)
+        for need in needs
+    )
+
+
+@lru_cache(maxsize=8)
+def words_of(rules: tuple[Rule, ...]) -> Words:
+    """The words that a set of rules needs."""
+    return Words(rules)
+
+
+def _need(before: object) -> Need:
+    assert isinstance(before, Apply)
+    parts = list(subterms(before))
+    ops = {part.op for part in parts if isinstance(part, Apply)} - _BY_OPERATOR
+    numbers = {
+        float(part.value)
+        for part in parts
+        if isinstance(part, Const) and not isinstance(part.value, bool)
+    }
+    return Need(frozenset(frozenset(_spellings(op)) for op in ops), frozenset(numbers))
+
+
+def _spellings(op: str) -> Iterator[str]:
+    for names in OPS[op.removeprefix("np_")].names.values():
+        yield from (name.rpartition(".")[2] for name in names)
+    yield from _METHODS.get(op, ())
+    yield from _LAYERS.get(op, ())
+    if op == "sqrt":
+        yield from ("rsqrt", *_HALVES)
+
+
+def _implied(need: Need, needs: set[Need]) -> bool:
+    """Whether a need that asks for less is there as well."""
+    return any(
+        other != need and other.groups <= need.groups and other.numbers <= need.numbers
+        for other in needs
+    )
+
+
+def _text_of(place: Place, text: Text) -> str:
+    """The text of a function, without its docstring."""
+    body = place.tree.body
+    first = place.tree.lineno
+    if not _is_docstring(body[0]):
+        return text.lines(first, place.tree.end_lineno or first)
+    header = text.lines(first, body[0].lineno - 1) if body[0].lineno > first else ""
+    return header + text.lines(body[0].end_lineno or first, place.tree.end_lineno or first)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+_SAYS_NOTHING = (ast.Import, ast.ImportFrom)
+
+
+def _places(part: str, word: str) -> Iterator[int]:
+    """Where a text holds another; a loop over `find` outruns a pattern by far."""
+    place = part.find(word)
+    while place >= 0:
+        yield place
+        place = part.find(word, place + 1)
+
+
+_END = re.compile(r"(?![A-Za-z0-9_])")
+_CALLED = re.compile(r"[\s\\]*\(")
+
+
+def _spelled(part: str, word: str) -> bool:
+    """Whether a word stands in a text and is called.
+
+    An activation may be named instead, in a text or as a layer.
+    """
+    if word in _HALVES:
+        return word in part
+    end = _END if word.lower() in _LAYERS else _CALLED
+    return any(
+        end.match(part, place + len(word)) and not _continues(part, place)
+        for place in _places(part, word)
+    )
+
+
+def _continues(part: str, place: int) -> bool:
+    """Whether a letter, a digit or an underscore stands just before a place."""
+    return place > 0 and (part[place - 1].isalnum() or part[place - 1] == "_")
+
+
+_REST_OF_NUMBER = re.compile(r"(?:\.?0*)(?![\w.])")
+
+
+def _numbered(part: str, number: float) -> bool:
+    text = f"{abs(number):g}"
+    return any(
+        _REST_OF_NUMBER.match(part, place + len(text))
+        and not _continues(part, place)
+        and part[place - 1 : place] != "."
+        for place in _places(part, text)
+    )
+
+
+def _written(part: str, number: float, index: Index) -> bool:
+    """Whether a number is written in a part, or may be meant by a name of the file's top level."""
+    if _numbered(part, number):
+        return True
+    return any(name in part for name in index.numbers)
+
+
+def _renames_an_op(local: str, names: Sequence[str]) -> bool:
+    """`from tensorflow.math import log as ln`: the op's own name need not stand in a function."""
+    return any(local != name.rpartition(".")[2] and resolve(name) is not None for name in names)
