@@ -5,10 +5,11 @@ import io
 import random
 import tokenize
 
-from spelling import TF, spelled
+from fake import TENSORFLOW
+from spelling import SIGNS, TF, spelled
 
 from lossfix.rules.registry import all_rules
-from lossfix.rules.terms import Apply, Const, Var, variables
+from lossfix.rules.terms import Apply, AttrVar, Const, Var, subterms, variables
 
 SAME_VALUE = [rule for rule in all_rules() if rule.contract.name in ("exact", "guarded")]
 """Rules whose fixes may not change a value that was finite."""
@@ -20,13 +21,38 @@ _NAMES = ("p", "q", "e", "s", "squared", "größe", "value", "lower", "mean_squa
 
 def patterns(rules):
     """(rule, term) for what the rules look for and NumPy can run."""
-    unfit = ("to_numpy", "variable", "np_", "to_float")
     return [
         (rule, rewrite.before)
         for rule in rules
         for rewrite in rule.rewrites
-        if rewrite.after is not None and not any(u in str(rewrite.before) for u in unfit)
+        if rewrite.after is not None and _runs(rewrite.before)
     ]
+
+
+def _runs(term) -> bool:
+    known = {*_ATTRS, "axis", "one_axis", "keepdims"}
+    return all(
+        (part.op in SIGNS or part.op in ("neg", "square") or _is_tensorflow(part.op))
+        and all(not isinstance(v, AttrVar) or v.name in known for _, v in part.attrs)
+        for part in subterms(term)
+        if isinstance(part, Apply)
+    )
+
+
+def _is_tensorflow(op: str) -> bool:
+    return not op.startswith("np_") and bool(_runnable(TF.names(op)))
+
+
+def _runnable(texts):
+    """Spellings that the NumPy stand-in has; infix ones are no name, and run."""
+    return [text for text in texts if not text.startswith("tf.") or _has(text.partition("(")[0])]
+
+
+def _has(name: str) -> bool:
+    found = TENSORFLOW
+    for part in name.split(".")[1:]:
+        found = getattr(found, part, None)
+    return found is not None
 
 
 class Program:
@@ -259,16 +285,6 @@ class Given(object):
 
 box = Box()
 '''
-_ABSENT = ("tf.log", "tf.log1p", "tf.expm1", "tf.log_sigmoid", "tf.rsqrt", "tf.div", "tf.realdiv")
-_OLD = ("mul", "sub", "neg", "select", "erf", "rint", "mod", "reciprocal", "squared_difference")
-
-
-def _runnable(texts):
-    """Spellings that TensorFlow 2 has."""
-    old = tuple(f"tf.{name}" for name in _OLD)
-    return [t for t in texts if t.partition("(")[0] not in (*_ABSENT, *old)] or texts
-
-
 def _indented(lines, depth: int) -> str:
     return "".join(f"{'    ' * depth}{line}\n" for line in lines)
 
