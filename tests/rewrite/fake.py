@@ -1,9 +1,12 @@
-"""TensorFlow's ops by NumPy, in float64: enough to run generated losses at once."""
+"""TensorFlow's ops by NumPy, in its widest float: enough to run generated losses at once."""
 
 import builtins
 from types import SimpleNamespace
 
 import numpy as np
+
+
+WIDE = np.longdouble  # so that what the original loses by cancelling stays small
 
 
 class Tensor(np.ndarray):
@@ -36,7 +39,7 @@ def _made_of_tensors(function):
 def _number(value):
     """NumPy computes with booleans in half precision; TensorFlow has no such functions."""
     is_flags = isinstance(value, np.ndarray) and value.dtype == bool
-    return value.astype(float) if is_flags else value
+    return value.astype(WIDE) if is_flags else value
 
 
 def _reduced(function):
@@ -48,13 +51,13 @@ def _reduced(function):
 
 
 def _softmax(x, axis=-1, dim=None):
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x, dtype=WIDE)
     e = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(x, axis=-1, dim=None):
-    x = np.asarray(x, dtype=float)
+    x = np.asarray(x, dtype=WIDE)
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -147,8 +150,8 @@ TENSORFLOW = SimpleNamespace(
     nn=NN,
     linalg=SimpleNamespace(norm=_made_of_tensors(_norm)),
     norm=_made_of_tensors(_norm),
-    float32="float64",
-    float64="float64",
+    float32=WIDE,
+    float64=WIDE,
     cast=lambda x, dtype: tensor(x).astype(dtype),
     identity=lambda x: x,
     stop_gradient=lambda x: x,
@@ -175,5 +178,6 @@ def run(text, *inputs):
 
     space = {"__builtins__": {**vars(builtins), "__import__": imported}, "note": note}
     exec(compile(text, "generated.py", "exec"), space)
-    values = [np.asarray(loss(*map(tensor, inputs)), dtype=float) for loss in space["LOSSES"]]
+    wide = [tensor(np.asarray(value, dtype=WIDE)) for value in inputs]
+    values = [np.asarray(loss(*wide), dtype=float) for loss in space["LOSSES"]]
     return [*values, *told]

@@ -18,7 +18,7 @@ from lossfix.rewrite.engine import rewrite_text
 from lossfix.rules.registry import all_rules
 
 PATH = Path("generated.py")
-LARGEST = 1e6
+LARGEST = 1e4
 
 
 @st.composite
