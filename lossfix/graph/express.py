@@ -285,7 +285,7 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
     """Anything else: its parts are lifted, so that uses and findings inside are seen."""
     if isinstance(expr, ast.DictComp):
         lifter.note_captured(expr)
-        lifter.forget(walrus_names([expr]) if isinstance(expr, ast.DictComp) else ())
+        lifter.forget(walrus_names([expr]))
         return lifter.numbers.opaque(type(expr).__name__, (), None, lifter.origin(expr))
     if isinstance(expr, (ast.Yield, ast.YieldFrom)):
         lifter.yields = True

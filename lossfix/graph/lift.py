@@ -131,7 +131,8 @@ class Lifter:
         return Node(JOIN, nodes, {}, self.numbers.fresh(), origin)
 
     def bind(self, name: str, node: Node) -> None:
-        self.scope = {**self.scope, name: node}
+        held = self._fresh("unsteady") if name in self._unsteady else node
+        self.scope = {**self.scope, name: held}
 
     def forget(self, names: Iterable[str]) -> None:
         """Names that were bound, or may have been, to something that is not known."""
@@ -337,12 +338,11 @@ class Lifter:
 
     def _try(self, statement: ast.Try) -> bool:
         handlers = [[*h.body] for h in statement.handlers]
-        bodies = [[*statement.body, *statement.orelse], *handlers]
         for handler in statement.handlers:
             self.note_captured(handler)
         named = {handler.name for handler in statement.handlers if handler.name is not None}
-        ended = self._branches(bodies, frozenset(stored_names(statement.body) | named))
-        self.forget(named)
+        unsure = frozenset(stored_names(statement.body) | named)
+        ended = self._branches([[*statement.body, *statement.orelse], *handlers], unsure)
         return self.body(statement.finalbody) or ended
 
     def _match(self, statement: ast.Match) -> bool:
@@ -379,21 +379,23 @@ class Lifter:
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         """Imports are read for the whole module before anything is lifted."""
         bound = {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
-        self.scope = {name: node for name, node in self.scope.items() if name not in bound}
+        self._unbind(bound)
 
     def _delete(self, statement: ast.Delete) -> None:
         for target in statement.targets:
             self.note_names(target)
-        gone = {ast.unparse(target) for target in statement.targets}
-        self.scope = {name: node for name, node in self.scope.items() if name not in gone}
+        self._unbind({ast.unparse(target) for target in statement.targets})
+
+    def _unbind(self, names: set[str]) -> None:
+        self.scope = {name: node for name, node in self.scope.items() if name not in names}
 
     def _declared(self, statement: ast.Global | ast.Nonlocal) -> None:
         self._bound_by_calls(set(statement.names))
 
     def _bound_by_calls(self, names: set[str]) -> None:
-        """From here on any call may bind these names."""
-        self._unsteady |= names
-        self.forget(names & set(self.scope))
+        if self.frame.name:  # at the top of a file, what is left at its end is what counts
+            self._unsteady |= names
+            self.forget(names & set(self.scope))
 
 
 def _merged(

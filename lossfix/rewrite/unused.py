@@ -12,6 +12,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
+from lossfix.graph.rebinding import outer_names
 from lossfix.rewrite.apply import whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
@@ -42,11 +43,11 @@ def drop_unused(before: Module, content: str, functions: Collection[str]) -> str
 def _definitions(module: Module, functions: Collection[str]) -> Mapping[_Key, Definition]:
     """Definitions inside functions; counted from the last, since a new one may come before."""
     found: dict[_Key, Definition] = {}
-    shared = module.index.shared
     for name in sorted(functions):
         unit = module.unit(name) if name else None
         if unit is None or _sees_everything(unit.tree):
             continue
+        shared = outer_names(unit.tree)
         counts: defaultdict[str, int] = defaultdict(int)
         for definition in reversed(unit.definitions):
             counts[definition.name] += 1

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 
-
 WIDE = np.longdouble  # so that what the original loses by cancelling stays small
 
 
@@ -144,8 +143,13 @@ NN = SimpleNamespace(
     relu=_made_of_tensors(lambda x: np.maximum(x, 0)),
     **{name: _MATH[name] for name in "softmax log_softmax sigmoid softplus tanh".split()},
 )
+_IN_MATH_ALONE = frozenset(
+    "log log1p expm1 softplus is_nan is_finite rsqrt reciprocal log_sigmoid divide_no_nan "
+    "multiply_no_nan xlogy reduce_variance reduce_std l2_normalize reduce_euclidean_norm "
+    "squared_difference log_softmax softmax".split()
+)
 TENSORFLOW = SimpleNamespace(
-    **{k: v for k, v in _MATH.items() if k not in ("log", "log1p", "expm1", "softplus", "is_nan", "is_finite", "rsqrt", "reciprocal", "log_sigmoid")},
+    **{name: function for name, function in _MATH.items() if name not in _IN_MATH_ALONE},
     math=MATH,
     nn=NN,
     linalg=SimpleNamespace(norm=_made_of_tensors(_norm)),

@@ -165,9 +165,8 @@ class Program:
                     text = self.spell(done, values)
                     lines.append(f"{name} = {text}")
                     if self.often(0.3):
-                        lines.append(
-                            self.pick(["pass", f"note({name})", f"print({name}) if 0 else 0"])
-                        )
+                        beside = ["pass", f"note({name})", f"print({name}) if 0 else 0"]
+                        lines.append(self.pick(beside))
                     if self.often(0.4):
                         used = [v for v in values.values() if v.isidentifier() and v != name]
                         lines.extend(self.rebound(self.pick(used or ["y_true"]), names))
@@ -190,7 +189,7 @@ class Program:
                 f"match {text}:\n    case {name}: pass",
                 f"for {name} in (0.5, {text}): pass",
                 f"with box.give({text}) as {name}: pass",
-                f"try:\n    raise ValueError\nexcept ValueError as {name}:\n    pass\n{name} = {text}",
+                f"try:\n    raise ValueError\nexcept ValueError as {name}: pass\n{name} = {text}",
                 f"def {inner}():\n    nonlocal {name}\n    {name} = {text} * 2\n{inner}()",
                 f"del {name}\n{name} = {text} + 0.5",
                 f"import math as {name}; {name} = {name}.pi",
@@ -208,7 +207,7 @@ class Program:
                 f"{name} += {text}",
                 f"assert ({name} := {text}) is not None",
                 f"{inner} = [{name}]; {inner}[0] = {text}; {name}, = {inner}",
-                f"for {inner} in (1, 2):\n    {name} = {name} * {inner}\n    if flag: continue\n    {name} = 1.0",
+                f"for {inner} in (1, 2):\n    {name} += {inner}\n    if flag: continue\n    {name} = 1",
             ]
         ).split("\n")
 
@@ -285,6 +284,8 @@ class Given(object):
 
 box = Box()
 '''
+
+
 def _indented(lines, depth: int) -> str:
     return "".join(f"{'    ' * depth}{line}\n" for line in lines)
 
