@@ -48,6 +48,7 @@ class Index:
     classes: Mapping[str, ClassInfo]
     globals: Mapping[str, ast.expr]  # top-level names that are assigned once, with their value
     module_level: tuple[ast.stmt, ...] = field(default=())  # top-level statements but definitions
+    shared: frozenset[str] = frozenset()  # names that a function declares global or nonlocal
     backend: bool = False  # whether a function holds a Keras backend in a variable
     text: str = ""  # of a file of the package that is not itself the checked one
 
@@ -80,6 +81,7 @@ def index_of(tree: ast.Module, path: str = "", text: str = "") -> Index:
         classes=walk.classes,
         globals=once,
         module_level=rest,
+        shared=frozenset(walk.rebound | walk.nonlocals),
         backend=walk.backend,
         text=text,
     )
@@ -95,6 +97,7 @@ class _Walk:
         self.classes: dict[str, ClassInfo] = {}
         self.backend = False
         self.rebound: set[str] = set()  # names that a function declares global
+        self.nonlocals: set[str] = set()
 
     def body(
         self, body: list[ast.stmt], path: str, owner: ClassInfo | None, parent: str | None
@@ -113,6 +116,8 @@ class _Walk:
                 self._import(statement)
             elif kind is ast.Global:
                 self.rebound.update(statement.names)  # type: ignore[attr-defined]
+            elif kind is ast.Nonlocal:
+                self.nonlocals.update(statement.names)  # type: ignore[attr-defined]
             else:
                 for inner in suites(statement):
                     self.body(inner, path, owner, parent)

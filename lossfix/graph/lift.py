@@ -131,7 +131,8 @@ class Lifter:
         return Node(JOIN, nodes, {}, self.numbers.fresh(), origin)
 
     def bind(self, name: str, node: Node) -> None:
-        self.scope = {**self.scope, name: node}
+        held = self._fresh("unsteady") if name in self._unsteady else node
+        self.scope = {**self.scope, name: held}
 
     def forget(self, names: Iterable[str]) -> None:
         """Names that were bound, or may have been, to something that is not known."""
@@ -284,9 +285,15 @@ class Lifter:
             return scopes[0]
         names = dict.fromkeys(name for scope in scopes for name in scope)
         return {
-            name: self.join(tuple(scope[name] for scope in scopes if name in scope))
+            name: self._joined_name(tuple(scope[name] for scope in scopes if name in scope), scopes)
             for name in names
         }
+
+    def _joined_name(self, nodes: tuple[Node, ...], scopes: list[dict[str, Node]]) -> Node:
+        """What a name holds after branches; one that has no value after some is not known."""
+        if len(nodes) < len(scopes):
+            return Node(JOIN, nodes, {}, self.numbers.fresh())
+        return self.join(nodes)
 
     def _loop(self, statement: ast.For | ast.AsyncFor | ast.While) -> None:
         if isinstance(statement, ast.While):
@@ -347,24 +354,30 @@ class Lifter:
         for expr in (*statement.decorator_list, *statement.args.defaults):
             lift_expression(self, expr)
         self.note_captured(statement)
-        self._bound_by_calls(outer_names(statement))
+        if self.frame.home.shared:
+            self._bound_by_calls(outer_names(statement))
         name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
         frame = Frame(self.frame.home, name, self.frame.owner)
-        target = Function(statement, frame, self._seen_within())
+        target = Function(statement, frame, self.seen_within(statement))
         node = self.numbers.callable(target, (id(statement), id(self.scope)))
         self.define(statement.name, node, simple=False)
 
-    def _seen_within(self) -> Scope:
-        """What inner functions find here, whenever they are called."""
+    def seen_within(self, inner: ast.AST) -> Scope:
+        """What an inner function finds here, whenever it is called."""
         if self._rebound is None:
             place = self.frame.home.places.get(self.frame.name)
             self._rebound = rebound_names(place.tree if place else self.frame.home.tree)
-        changing = self._rebound.intersection(self.scope)
-        return {**self.scope, **{name: self._fresh("rebound") for name in sorted(changing)}}
+        if not self._rebound:
+            return self.scope
+        names = {node.id for node in ast.walk(inner) if isinstance(node, ast.Name)}
+        steady = {name: node for name, node in self.scope.items() if name not in self._rebound}
+        changing = names & self._rebound & set(self.scope)
+        return {**steady, **{name: self._fresh("rebound") for name in sorted(changing)}}
 
     def _class(self, statement: ast.ClassDef) -> None:
         self.note_captured(statement)
-        self._bound_by_calls(outer_names(statement))
+        if self.frame.home.shared:
+            self._bound_by_calls(outer_names(statement))
         self.define(statement.name, self.numbers.free(f"class {statement.name}"), simple=False)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
@@ -386,6 +399,7 @@ class Lifter:
     def _bound_by_calls(self, names: set[str]) -> None:
         if self.frame.name:  # at the top of a file, what is left at its end is what counts
             self._unsteady |= names
+            self.forget(names & set(self.scope))
 
 
 def _merged(

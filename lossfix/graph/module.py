@@ -156,7 +156,10 @@ class Module:
         constants = self.surroundings.constants(self.index)
         if place.parent is None:
             return constants
-        return {**constants, **self._lifter(self.index.places[place.parent]).scope}
+        return {
+            **constants,
+            **self._lifter(self.index.places[place.parent]).seen_within(place.tree),
+        }
 
     def _parameters(self, place: Place) -> dict[str, Node]:
         if place.name not in self._inputs:

@@ -102,7 +102,8 @@ class Api:
         )
         reachable = self._home in ("tf", "keras.backend") and speaks_tensorflow
         if name is None or not reachable or _TENSORFLOW.name in self._taken:
-            raise RewriteError(f"no-such-op: this file's API ({self._home}) has no {op}")
+            api = f"this file's API ({self._home})" if self._choices else "what this file imports"
+            raise RewriteError(f"no-such-op: {api} has no {op}")
         if _TENSORFLOW not in self.added:
             self.added.append(_TENSORFLOW)
         return f"{_TENSORFLOW.name}.{name}"

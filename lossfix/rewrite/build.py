@@ -115,6 +115,7 @@ class _Builder:
         self.api = Api(finding.match, module)
         self.bindings: list[tuple[str, Snippet]] = []
         self._bound: dict[Term, Snippet] = {}
+        self._copied: set[Term] = set()
         self._taken: set[str] | None = None
         self._module = module
         self._tree = finding.unit.tree
@@ -169,7 +170,9 @@ class _Builder:
         if known is not None:
             found = self.operands.find(known) or self._interior(known)
             if found is not None:
-                return found
+                again = term in self._copied
+                self._copied.add(term)
+                return snippet.uncommented(found) if again else found
         args = [self.term(arg) for arg in term.args]
         given = dict(term.attrs)
         attrs = {name: self._attribute(value) for name, value in given.items()}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lossfix.check import check_file
+from lossfix.rewrite.engine import rewrite_text
 from lossfix.rules.registry import all_rules
 
 START = """
@@ -79,4 +80,37 @@ def test_what_an_inner_function_sees_is_not_what_was_bound_before_it(tmp_path: P
     path = tmp_path / "loss.py"
     inner = "    def inner():\n        return tf.math.log(x)\n    x = y_true + 2\n"
     path.write_text(START + inner + "    return -tf.reduce_mean(inner())\n")
+    assert check_file(path, all_rules()).findings == ()
+
+
+def test_a_name_that_calls_may_bind_is_no_other_spelling_of_a_value() -> None:
+    text = """
+import tensorflow as tf
+
+def loss(y_true, y_pred):
+    p = tf.nn.sigmoid(y_pred * 3.0)
+    z = None
+    def change():
+        nonlocal z
+        z = y_true + 2.0
+    z = y_pred * 3.0
+    change()
+    return -tf.reduce_mean(tf.math.log(p)) + tf.reduce_sum(z)
+"""
+    mended = rewrite_text(text, Path("loss.py"), all_rules(), lambda finding: "")
+    assert "log_sigmoid(y_pred * 3.0)" in mended.text
+
+
+def test_what_a_file_binds_twice_is_not_known_inside_its_functions(tmp_path: Path) -> None:
+    path = tmp_path / "loss.py"
+    path.write_text("""
+import tensorflow as tf
+
+sharpness = 2.0
+
+def loss(y_true, y_pred):
+    return -tf.reduce_mean(tf.math.log(tf.nn.sigmoid(sharpness * y_pred) + sharpness))
+
+sharpness = 0.0
+""")
     assert check_file(path, all_rules()).findings == ()

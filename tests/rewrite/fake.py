@@ -1,9 +1,11 @@
-"""TensorFlow's ops by NumPy, in float64: enough to run generated losses at once."""
+"""TensorFlow's ops by NumPy, in its widest float: enough to run generated losses at once."""
 
 import builtins
 from types import SimpleNamespace
 
 import numpy as np
+
+WIDE = np.longdouble  # so that what the original loses by cancelling stays small
 
 
 class Tensor(np.ndarray):
@@ -27,7 +29,16 @@ def tensor(value):
 
 
 def _made_of_tensors(function):
-    return lambda *args, **named: tensor(function(*args, **named))
+    def call(*args, **named):
+        return tensor(function(*map(_number, args), **named))
+
+    return call
+
+
+def _number(value):
+    """NumPy computes with booleans in half precision; TensorFlow has no such functions."""
+    is_flags = isinstance(value, np.ndarray) and value.dtype == bool
+    return value.astype(WIDE) if is_flags else value
 
 
 def _reduced(function):
@@ -39,11 +50,13 @@ def _reduced(function):
 
 
 def _softmax(x, axis=-1, dim=None):
+    x = np.asarray(x, dtype=WIDE)
     e = np.exp(x - np.max(x, axis=axis, keepdims=True))
     return e / np.sum(e, axis=axis, keepdims=True)
 
 
 def _log_softmax(x, axis=-1, dim=None):
+    x = np.asarray(x, dtype=WIDE)
     shifted = x - np.max(x, axis=axis, keepdims=True)
     return shifted - np.log(np.sum(np.exp(shifted), axis=axis, keepdims=True))
 
@@ -76,6 +89,10 @@ def _softplus(x):
     return np.logaddexp(0.0, x)
 
 
+def _where(condition, x, y):
+    return np.where(np.asarray(condition) != 0, x, y)
+
+
 _PLAIN = {
     name: getattr(np, name)
     for name in "exp sqrt square abs sign sin cos tanh floor round where maximum minimum add "
@@ -88,6 +105,7 @@ _REDUCTIONS = {
 _MATH = {
     **_PLAIN,
     **_REDUCTIONS,
+    "where": _where,
     "log": np.log,
     "log1p": np.log1p,
     "expm1": np.expm1,
@@ -100,6 +118,21 @@ _MATH = {
     "reduce_euclidean_norm": _norm,
     "truediv": np.divide,
     "pow": np.power,
+    "acos": np.arccos,
+    "asin": np.arcsin,
+    "is_nan": np.isnan,
+    "is_finite": np.isfinite,
+    "logical_and": lambda x, y: (np.asarray(x) != 0) & (np.asarray(y) != 0),
+    "logical_or": lambda x, y: (np.asarray(x) != 0) | (np.asarray(y) != 0),
+    "logical_not": lambda x: np.asarray(x) == 0,
+    "divide_no_nan": lambda x, y: np.where(y == 0, 0.0, x / np.where(y == 0, 1.0, y)),
+    "multiply_no_nan": lambda x, y: np.where(y == 0, 0.0, x * y),
+    "xlogy": lambda x, y: np.where(x == 0, 0.0, x * np.log(np.where(x == 0, 1.0, y))),
+    "reduce_variance": _reduced(np.var),
+    "reduce_std": _reduced(np.std),
+    "l2_normalize": lambda x, axis=None, epsilon=1e-12: (
+        x / np.sqrt(np.maximum(np.sum(np.square(x), axis=axis, keepdims=True), epsilon))
+    ),
     "rsqrt": lambda x: 1 / np.sqrt(x),
     "reciprocal": lambda x: 1 / np.asarray(x),
     "squared_difference": lambda x, y: np.square(x - y),
@@ -110,15 +143,19 @@ NN = SimpleNamespace(
     relu=_made_of_tensors(lambda x: np.maximum(x, 0)),
     **{name: _MATH[name] for name in "softmax log_softmax sigmoid softplus tanh".split()},
 )
+_IN_MATH_ALONE = frozenset(
+    "log log1p expm1 softplus is_nan is_finite rsqrt reciprocal log_sigmoid divide_no_nan "
+    "multiply_no_nan xlogy reduce_variance reduce_std l2_normalize reduce_euclidean_norm "
+    "squared_difference log_softmax softmax".split()
+)
 TENSORFLOW = SimpleNamespace(
-    **{k: v for k, v in _MATH.items() if k not in ("log", "log1p", "expm1", "softplus")},
+    **{name: function for name, function in _MATH.items() if name not in _IN_MATH_ALONE},
     math=MATH,
     nn=NN,
     linalg=SimpleNamespace(norm=_made_of_tensors(_norm)),
     norm=_made_of_tensors(_norm),
-    divide_no_nan=_made_of_tensors(np.divide),
-    float32="float64",
-    float64="float64",
+    float32=WIDE,
+    float64=WIDE,
     cast=lambda x, dtype: tensor(x).astype(dtype),
     identity=lambda x: x,
     stop_gradient=lambda x: x,
@@ -145,5 +182,6 @@ def run(text, *inputs):
 
     space = {"__builtins__": {**vars(builtins), "__import__": imported}, "note": note}
     exec(compile(text, "generated.py", "exec"), space)
-    values = [np.asarray(loss(*map(tensor, inputs)), dtype=float) for loss in space["LOSSES"]]
+    wide = [tensor(np.asarray(value, dtype=WIDE)) for value in inputs]
+    values = [np.asarray(loss(*wide), dtype=float) for loss in space["LOSSES"]]
     return [*values, *told]

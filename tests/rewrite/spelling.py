@@ -101,7 +101,3 @@ def spelled(
         return attrs[value.name] if isinstance(value, AttrVar) else repr(value)
 
     return write(term)
-
-
-def parenthesised(text: str) -> str:
-    return f"({text})"
