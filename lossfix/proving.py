@@ -65,17 +65,10 @@ class Prover:
         after_at: Callable[[float], str],
     ) -> Verdict:
         """The verdict on the function that the findings are in. Raises NoDevice."""
-        function = findings[0].function
-        if not function:
+        if not findings[0].function:
             return not_run(contract.name, _MODULE_LEVEL)
-        verdict = verify_pair(
-            Program(before, str(path), function),
-            Program(after, str(path), function),
-            contract,
-            hints_of(findings[0].unit, findings),
-            self.options,
-            after_at=after_at,
-            session=self.session(),
+        verdict = verify_rewrite(
+            before, after, path, findings, contract, self.options, self.session(), after_at
         )
         return _with_terms(verdict, [finding.rule for finding in findings])
 
@@ -105,6 +98,29 @@ class Prover:
         """Where the gradient of a loss is lost. Raises NoDevice."""
         hints = program_hints(program, None)
         return trace_gradients(program, hints, self.options, session=self.session())
+
+
+def verify_rewrite(
+    before: str,
+    after: str,
+    path: Path,
+    findings: Sequence[Finding],
+    contract: Contract,
+    options: Options,
+    session: Session,
+    after_at: Callable[[float], str],
+) -> Verdict:
+    """What running the function that the findings are in showed. Raises NoDevice."""
+    function = findings[0].function
+    return verify_pair(
+        Program(before, str(path), function),
+        Program(after, str(path), function),
+        contract,
+        hints_of(findings[0].unit, findings),
+        options,
+        after_at=after_at,
+        session=session,
+    )
 
 
 def _with_terms(verdict: Verdict, rules: Sequence[Rule]) -> Verdict:

@@ -74,10 +74,11 @@ def rewrite_text(
     function: str | None = None,
     sharpness: float | None = None,
     roles: RoleOverrides = NO_OVERRIDES,
+    once: bool = False,
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
-    A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
+    With `once` what the first pass made is not looked at again. A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
     """
     original, seen = content, {content}
     packages = Packages()
@@ -101,6 +102,8 @@ def rewrite_text(
         seen.add(changed)
         applied.extend(fixes)
         content = changed
+        if once:
+            return Rewritten(_finished(original, content, path), tuple(applied), left, passes)
     raise RewriteError(f"no-end: {MAX_PASSES} passes over {path} did not settle it")
 
 

@@ -1,0 +1,86 @@
+"""Whether two texts of one loss are the same function, shown over the reals and not by running.
+
+Both are lifted; where the graph holds nothing but known ops, the whole loss is a term, and mpmath
+compares value and gradient at points of every size.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from mpmath import mp
+from numpy.typing import NDArray
+
+from lossfix.graph.module import lift_module
+from lossfix.graph.nodes import CONST, INPUT, Node
+from lossfix.graph.vocabulary import OPS
+from lossfix.rules.terms import Apply, Const, Term, Var
+from lossfix.verify.proof import DIGITS, PRECISION
+from lossfix.verify.reals import Sample, UnknownOpError, agree, evaluate
+
+SHAPE = (3, 4)
+POINTS = 24
+
+
+def same_loss(path: Path, function: str, left: str, right: str) -> bool:
+    """Whether the loss is the same; False where that cannot be shown."""
+    terms = [_term(text, function) for text in (left, right)]
+    if terms[0] is None or terms[1] is None:
+        return False
+    (first, names), (second, others) = terms[0], terms[1]
+    if names != others:
+        return False
+    try:
+        with mp.workdps(PRECISION):
+            return all(_agree(first, second, point) for point in _points(names))
+    except (UnknownOpError, ValueError, IndexError):
+        return False
+
+
+def _agree(first: Term, second: Term, values: Mapping[str, NDArray[np.float64]]) -> bool:
+    sample = Sample(values, {})
+    a, b = evaluate(first, sample), evaluate(second, sample)
+    return a.value.shape == b.value.shape and agree(a.flat(), b.flat(), DIGITS)
+
+
+def _points(names: tuple[str, ...]) -> list[dict[str, NDArray[np.float64]]]:
+    rng = np.random.default_rng(11)
+    draws = (
+        lambda: rng.uniform(0.01, 0.99, SHAPE),
+        lambda: rng.normal(0.0, 3.0, SHAPE),
+        lambda: rng.choice([0.0, 0.5, 1.0], SHAPE),
+        lambda: rng.normal(0.0, 1.0, SHAPE) * 10.0 ** rng.uniform(-6, 2, SHAPE),
+    )
+    return [{name: draws[i % len(draws)]() for name in names} for i in range(POINTS)]
+
+
+def _term(text: str, function: str) -> tuple[Term, tuple[str, ...]] | None:
+    unit = lift_module(ast.parse(text)).unit(function)
+    if unit is None or len(unit.results) != 1:
+        return None
+    known: dict[int, Term | None] = {}
+
+    def term(node: Node) -> Term | None:
+        if id(node) not in known:
+            known[id(node)] = _of(node)
+        return known[id(node)]
+
+    def _of(node: Node) -> Term | None:
+        if node.inner is not None:
+            return term(node.inner)
+        if node.op == INPUT:
+            return Var(node.name)
+        if node.op == CONST:
+            return Const(node.value) if isinstance(node.value, (int, float)) else None
+        args = [term(arg) for arg in node.args]
+        values = [arg for arg in args if arg is not None]
+        attrs = tuple(sorted(node.attrs.items()))
+        if node.op not in OPS or len(values) != len(args):
+            return None
+        return Apply(node.op, tuple(values), attrs)  # type: ignore[arg-type]
+
+    whole = term(unit.results[0])
+    return None if whole is None else (whole, tuple(unit.inputs))

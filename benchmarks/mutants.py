@@ -1,0 +1,276 @@
+"""How many wrong rewrites the verifier refutes, and whether it ever refutes a right one.
+
+    python benchmarks/mutants.py [--rules LF101,LF2] [--most 16] [--sample N] [-j 2] [--quick]
+
+Every rule's replacement is broken in many ways (`mutation.py`), printed into the rule's fixtures in
+place of the right one, and held to the rule's contract by running. Mutants go to the cheapest
+contexts first and to all the others where those find nothing. What survives is listed, and so is
+what is set aside as equivalent, with its proof. Exit 1 where a right rewrite is refuted, or fewer
+than 98 of 100 mutants are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import SimpleQueue
+
+from equivalence import same_loss
+from mutation import Mutant, mutants_of, spread
+
+from lossfix.proving import hints_of, verify_rewrite
+from lossfix.rewrite.engine import rewrite_text, site_of
+from lossfix.rules.find import find
+from lossfix.rules.findings import Finding
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.registry import all_rules, selected
+from lossfix.rules.rule import Rule
+from lossfix.verify import Options, Outcome, Session, Verdict
+from lossfix.verify.proof import prove
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
+TARGET = 0.98
+MOST = 16
+QUICK = Options(device="cpu", modes=("eager",), dtypes=("float32", "float64"))
+WHOLE = Options(device="cpu")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A fixture that one rewrite of one rule mends, by a replacement that is right or a mutant."""
+
+    rule: Rule
+    rewrite: Rewrite
+    path: Path
+    before: str
+    findings: tuple[Finding, ...]
+    mutant: Mutant | None = None
+
+    @property
+    def name(self) -> str:
+        what = f"{self.mutant.kind}: {self.mutant.what}" if self.mutant else "the right rewrite"
+        return f"{self.rule.code} {self.path.name.removesuffix('.before.py')}, {what}"
+
+    def at(self, sharpness: float | None) -> str:
+        """The fixture rewritten once, by the mutant where there is one."""
+        rule, sites = self.rule, {site_of(finding) for finding in self.findings}
+        if self.mutant is not None:
+            term, index = self.mutant.term, rule.rewrites.index(self.rewrite)
+            changed = [*rule.rewrites]
+            changed[index] = replace(self.rewrite, after=term)
+            rule = replace(rule, rewrites=tuple(changed))
+        return rewrite_text(
+            self.before,
+            self.path,
+            [rule],
+            lambda finding: "" if site_of(finding) in sites else "in another function",
+            sharpness=sharpness,
+            once=True,
+        ).text
+
+
+@dataclass(frozen=True, slots=True)
+class Outcomes:
+    """What became of one case. `proof` says why it is equivalent, where it is."""
+
+    case: Case
+    verdict: Verdict
+    proof: str = ""
+
+    @property
+    def refuted(self) -> bool:
+        return self.verdict.outcome is Outcome.REFUTED
+
+
+def cases(rules: Sequence[Rule], most: int) -> Iterator[Case]:
+    """The right rewrite of every fixture, and mutants of every replacement that fixtures reach.
+
+    `most` mutants a rule; each replacement is broken in the fixture that shows it first.
+    """
+    for rule in rules:
+        broken: list[Case] = []
+        reached: set[int] = set()
+        for path in sorted(FIXTURES.glob(f"{rule.code}-*/*.before.py")):
+            right = _right(rule, path)
+            if right is None:
+                continue
+            yield right
+            if id(right.rewrite) not in reached:
+                reached.add(id(right.rewrite))
+                broken.extend(_broken(right))
+        mutants = [case.mutant for case in broken if case.mutant is not None]
+        chosen = {id(mutant) for mutant in spread(mutants, most)}
+        yield from (case for case in broken if id(case.mutant) in chosen)
+
+
+def _right(rule: Rule, path: Path) -> Case | None:
+    text = path.read_text()
+    found = [f for f in find(text, [rule]) if f.fixable and f.function]
+    if not found:
+        return None
+    name, rewrite = found[0].function, found[0].match.rewrite
+    return Case(rule, rewrite, path, text, tuple(f for f in found if f.function == name))
+
+
+def _broken(right: Case) -> Iterator[Case]:
+    """Each text once: two mutants that print alike here are one."""
+    seen = {right.before, right.at(None)}
+    for mutant in mutants_of(right.rewrite, right.rule.contract):
+        case = replace(right, mutant=mutant)
+        try:
+            text = case.at(None)
+        except SyntaxError:
+            continue
+        if text not in seen:
+            seen.add(text)
+            yield case
+
+
+def judged(case: Case, session: Session, *, quick: bool) -> Outcomes:
+    """The verdict of running, in all contexts if need be, and the proof of an equivalent one."""
+    first = _run(case, session, QUICK)
+    if case.mutant is None:
+        return Outcomes(case, first if quick else _run(case, session, WHOLE))
+    proof = _proof(case)
+    if first.outcome is Outcome.REFUTED or quick or proof:
+        return Outcomes(case, first, proof)
+    return Outcomes(case, _run(case, session, WHOLE), proof)
+
+
+def _run(case: Case, session: Session, options: Options) -> Verdict:
+    return verify_rewrite(
+        case.before,
+        case.at(None),
+        case.path,
+        case.findings,
+        case.rule.contract,
+        options,
+        session,
+        case.at,
+    )
+
+
+def _proof(case: Case) -> str:
+    """Why a mutant is equivalent; empty where it is not known to be."""
+    assert case.mutant is not None
+    changed = replace(case.rewrite, after=case.mutant.term)
+    if not prove(replace(case.rule, rewrites=(changed,))):
+        return f"the term keeps the {case.rule.contract.name} contract over the reals, by mpmath"
+    function = case.findings[0].function
+    if same_loss(case.path, function, replace(case, mutant=None).at(None), case.at(None)):
+        return "the whole loss is the right one's over the reals, in value and gradient, by mpmath"
+    return ""
+
+
+def run(work: Sequence[Case], jobs: int, *, quick: bool) -> list[Outcomes]:
+    """Every case, by `jobs` warm workers."""
+    sessions: SimpleQueue[Session] = SimpleQueue()
+    done = 0
+
+    def one(case: Case) -> Outcomes:
+        nonlocal done
+        session = sessions.get()
+        try:
+            return judged(case, session, quick=quick)
+        finally:
+            sessions.put(session)
+            done += 1
+            if sys.stderr.isatty():
+                print(f"\r{done} of {len(work)}", end="", file=sys.stderr, flush=True)
+
+    opened = [Session("cpu") for _ in range(jobs)]
+    try:
+        for session in opened:
+            sessions.put(session)
+        with ThreadPoolExecutor(jobs) as pool:
+            return list(pool.map(one, work))
+    finally:
+        for session in opened:
+            session.close()
+
+
+# what is shown
+
+
+def report(outcomes: Sequence[Outcomes]) -> int:
+    """Prints a line a rule, the total, and every case that is not as it should be."""
+    print(f"{'rule':8} {'contract':17} {'right':>6} {'mutants':>8} {'equivalent':>11}", end="")
+    print(f" {'refuted':>8} {'survived':>9} {'not run':>8}")
+    total: Counter[str] = Counter()
+    for code in dict.fromkeys(o.case.rule.code for o in outcomes):
+        each = [o for o in outcomes if o.case.rule.code == code]
+        count = _count(each)
+        total += count
+        _line(code, each[0].case.rule.contract.name, count)
+    _line("all", "", total)
+    wrong = [o for o in outcomes if o.case.mutant is None and o.verdict.outcome != "verified"]
+    broken = [o for o in outcomes if o.case.mutant is not None]
+    _listed("right rewrites not verified", wrong)
+    _listed("survivors", [o for o in broken if not o.refuted and not o.proof])
+    _listed("equivalent, and set aside", [o for o in broken if o.proof])
+    meant = total["refuted"] + total["survived"] + total["not run"]
+    share = total["refuted"] / meant if meant else 1.0
+    print(f"\n{total['refuted']} of {meant} mutants refuted: {share:.1%}; ", end="")
+    refuted = sum(o.refuted for o in wrong)
+    print(f"{refuted} of {total['right']} right rewrites refuted")
+    return 1 if share < TARGET or refuted else 0
+
+
+def _count(outcomes: Sequence[Outcomes]) -> Counter[str]:
+    count: Counter[str] = Counter()
+    for each in outcomes:
+        if each.case.mutant is None:
+            count["right"] += 1
+            continue
+        count["mutants"] += 1
+        if each.proof:
+            count["equivalent"] += 1
+        elif each.refuted:
+            count["refuted"] += 1
+        else:
+            not_run = each.verdict.outcome is Outcome.NOT_RUN
+            count["not run" if not_run else "survived"] += 1
+    return count
+
+
+def _line(code: str, contract: str, count: Counter[str]) -> None:
+    print(f"{code:8} {contract:17} {count['right']:6} {count['mutants']:8}", end="")
+    print(f" {count['equivalent']:11} {count['refuted']:8} {count['survived']:9}", end="")
+    print(f" {count['not run']:8}")
+
+
+def _listed(title: str, outcomes: Sequence[Outcomes]) -> None:
+    if outcomes:
+        print(f"\n{title}:")
+    for each in outcomes:
+        found = f"{each.verdict.outcome.value}: {each.verdict.reason}"
+        print(f"  {each.case.name}\n      {found}")
+        if each.proof:
+            print(f"      {each.proof}")
+
+
+def main() -> int:
+    """Break, run, print, and give the exit code."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--rules", default="", help="codes, prefixes or names, by commas")
+    arguments.add_argument("--most", type=int, default=MOST, help="mutants a rule")
+    arguments.add_argument("--sample", type=int, help="every Nth case only")
+    arguments.add_argument("--quick", action="store_true", help="eagerly, in two dtypes, only")
+    arguments.add_argument("-j", dest="jobs", type=int, default=2, help="worker processes")
+    given = arguments.parse_args()
+    rules = selected(given.rules.split(","), ()) if given.rules else all_rules()
+    work = list(cases([rule for rule in rules if rule.fixable], given.most))[:: given.sample or 1]
+    start = time.perf_counter()
+    code = report(run(work, given.jobs, quick=given.quick))
+    print(f"{time.perf_counter() - start:.0f} s with {given.jobs} workers")
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
