@@ -7,15 +7,14 @@ compares value and gradient at points of every size.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from mpmath import mp
 from numpy.typing import NDArray
 
 from lossfix.graph.module import lift_module
-from lossfix.graph.nodes import CONST, INPUT, Node
+from lossfix.graph.nodes import CONST, INPUT, Node, Role
 from lossfix.graph.vocabulary import OPS
 from lossfix.rules.terms import Apply, Const, Term, Var
 from lossfix.verify.proof import DIGITS, PRECISION
@@ -25,7 +24,7 @@ SHAPE = (3, 4)
 POINTS = 24
 
 
-def same_loss(path: Path, function: str, left: str, right: str) -> bool:
+def same_loss(function: str, left: str, right: str) -> bool:
     """Whether the loss is the same; False where that cannot be shown."""
     terms = [_term(text, function) for text in (left, right)]
     if terms[0] is None or terms[1] is None:
@@ -33,20 +32,31 @@ def same_loss(path: Path, function: str, left: str, right: str) -> bool:
     (first, names), (second, others) = terms[0], terms[1]
     if names != others:
         return False
+    active = [name for name, is_label in names.items() if not is_label]
     try:
         with mp.workdps(PRECISION):
-            return all(_agree(first, second, point) for point in _points(names))
+            return all(_agree(first, second, point, active) for point in _points(names))
     except (UnknownOpError, ValueError, IndexError):
         return False
 
 
-def _agree(first: Term, second: Term, values: Mapping[str, NDArray[np.float64]]) -> bool:
+def _agree(
+    first: Term,
+    second: Term,
+    values: Mapping[str, NDArray[np.float64]],
+    active: Sequence[str],
+) -> bool:
     sample = Sample(values, {})
     a, b = evaluate(first, sample), evaluate(second, sample)
-    return a.value.shape == b.value.shape and agree(a.flat(), b.flat(), DIGITS)
+    if a.value.shape != b.value.shape:
+        return False
+    numbers = [
+        [*real.value.flat, *(g for n in active for g in real.gradients[n])] for real in (a, b)
+    ]
+    return agree(*numbers, DIGITS)
 
 
-def _points(names: tuple[str, ...]) -> list[dict[str, NDArray[np.float64]]]:
+def _points(names: Collection[str]) -> list[dict[str, NDArray[np.float64]]]:
     rng = np.random.default_rng(11)
     draws = (
         lambda: rng.uniform(0.01, 0.99, SHAPE),
@@ -54,10 +64,13 @@ def _points(names: tuple[str, ...]) -> list[dict[str, NDArray[np.float64]]]:
         lambda: rng.choice([0.0, 0.5, 1.0], SHAPE),
         lambda: rng.normal(0.0, 1.0, SHAPE) * 10.0 ** rng.uniform(-6, 2, SHAPE),
     )
-    return [{name: draws[i % len(draws)]() for name in names} for i in range(POINTS)]
+    random = [{name: draws[i % len(draws)]() for name in names} for i in range(POINTS)]
+    alike = [dict.fromkeys(names, np.full(SHAPE, value)) for value in (0.0, 0.5, 1.0)]
+    return [*alike, *random]
 
 
-def _term(text: str, function: str) -> tuple[Term, tuple[str, ...]] | None:
+def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
+    """The whole loss as a term, and its inputs by name: whether each is a label."""
     unit = lift_module(ast.parse(text)).unit(function)
     if unit is None or len(unit.results) != 1:
         return None
@@ -83,4 +96,5 @@ def _term(text: str, function: str) -> tuple[Term, tuple[str, ...]] | None:
         return Apply(node.op, tuple(values), attrs)  # type: ignore[arg-type]
 
     whole = term(unit.results[0])
-    return None if whole is None else (whole, tuple(unit.inputs))
+    labels = {name: node.role is Role.LABEL for name, node in unit.inputs.items()}
+    return None if whole is None else (whole, labels)

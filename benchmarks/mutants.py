@@ -24,8 +24,10 @@ from queue import SimpleQueue
 from equivalence import same_loss
 from mutation import Mutant, mutants_of, spread
 
-from lossfix.proving import hints_of, verify_rewrite
+from lossfix.proving import verify_rewrite
 from lossfix.rewrite.engine import rewrite_text, site_of
+from lossfix.rewrite.twin import twin_text
+from lossfix.rules.contracts import Meaning
 from lossfix.rules.find import find
 from lossfix.rules.findings import Finding
 from lossfix.rules.pattern import Rewrite
@@ -37,8 +39,8 @@ from lossfix.verify.proof import prove
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
 TARGET = 0.98
 MOST = 16
-QUICK = Options(device="cpu", modes=("eager",), dtypes=("float32", "float64"))
-WHOLE = Options(device="cpu")
+QUICK = Options(device="cpu", modes=("eager",), dtypes=("float32", "float64"), brief=True)
+WHOLE = Options(device="cpu", brief=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,14 @@ class Case:
         what = f"{self.mutant.kind}: {self.mutant.what}" if self.mutant else "the right rewrite"
         return f"{self.rule.code} {self.path.name.removesuffix('.before.py')}, {what}"
 
+    def decide(self, finding: Finding) -> str:
+        """Why another finding than the case's own is left."""
+        sites = {site_of(each) for each in self.findings}
+        return "" if site_of(finding) in sites else "in another function"
+
     def at(self, sharpness: float | None) -> str:
         """The fixture rewritten once, by the mutant where there is one."""
-        rule, sites = self.rule, {site_of(finding) for finding in self.findings}
+        rule = self.rule
         if self.mutant is not None:
             term, index = self.mutant.term, rule.rewrites.index(self.rewrite)
             changed = [*rule.rewrites]
@@ -69,7 +76,7 @@ class Case:
             self.before,
             self.path,
             [rule],
-            lambda finding: "" if site_of(finding) in sites else "in another function",
+            self.decide,
             sharpness=sharpness,
             once=True,
         ).text
@@ -137,10 +144,12 @@ def judged(case: Case, session: Session, *, quick: bool) -> Outcomes:
     first = _run(case, session, QUICK)
     if case.mutant is None:
         return Outcomes(case, first if quick else _run(case, session, WHOLE))
+    if first.outcome is Outcome.REFUTED:
+        return Outcomes(case, first, _proof(case) if case.rule.contract.by_default else "")
     proof = _proof(case)
-    if first.outcome is Outcome.REFUTED or quick or proof:
+    if quick or proof:
         return Outcomes(case, first, proof)
-    return Outcomes(case, _run(case, session, WHOLE), proof)
+    return Outcomes(case, _run(case, session, WHOLE))
 
 
 def _run(case: Case, session: Session, options: Options) -> Verdict:
@@ -153,17 +162,20 @@ def _run(case: Case, session: Session, options: Options) -> Verdict:
         options,
         session,
         case.at,
+        twin_text(case.before, case.path, [case.rule], case.decide),
     )
 
 
 def _proof(case: Case) -> str:
     """Why a mutant is equivalent; empty where it is not known to be."""
     assert case.mutant is not None
+    contract = case.rule.contract
     changed = replace(case.rewrite, after=case.mutant.term)
-    if not prove(replace(case.rule, rewrites=(changed,))):
-        return f"the term keeps the {case.rule.contract.name} contract over the reals, by mpmath"
+    held = not isinstance(contract, Meaning) or contract.equal_on
+    if held and not prove(replace(case.rule, rewrites=(changed,))):
+        return f"the term keeps the {contract.name} contract over the reals, by mpmath"
     function = case.findings[0].function
-    if same_loss(case.path, function, replace(case, mutant=None).at(None), case.at(None)):
+    if same_loss(function, replace(case, mutant=None).at(None), case.at(None)):
         return "the whole loss is the right one's over the reals, in value and gradient, by mpmath"
     return ""
 
@@ -213,7 +225,8 @@ def report(outcomes: Sequence[Outcomes]) -> int:
     broken = [o for o in outcomes if o.case.mutant is not None]
     _listed("right rewrites not verified", wrong)
     _listed("survivors", [o for o in broken if not o.refuted and not o.proof])
-    _listed("equivalent, and set aside", [o for o in broken if o.proof])
+    _listed("equivalent, and set aside", [o for o in broken if o.proof and not o.refuted])
+    _listed("refuted, though equal over the reals", [o for o in broken if o.proof and o.refuted])
     meant = total["refuted"] + total["survived"] + total["not run"]
     share = total["refuted"] / meant if meant else 1.0
     print(f"\n{total['refuted']} of {meant} mutants refuted: {share:.1%}; ", end="")
@@ -229,10 +242,10 @@ def _count(outcomes: Sequence[Outcomes]) -> Counter[str]:
             count["right"] += 1
             continue
         count["mutants"] += 1
-        if each.proof:
-            count["equivalent"] += 1
-        elif each.refuted:
+        if each.refuted:
             count["refuted"] += 1
+        elif each.proof:
+            count["equivalent"] += 1
         else:
             not_run = each.verdict.outcome is Outcome.NOT_RUN
             count["not run" if not_run else "survived"] += 1

@@ -23,6 +23,7 @@ from lossfix.rules.terms import (
     Term,
     Var,
     ops,
+    substituted,
     subterms,
     variables,
 )
@@ -106,17 +107,6 @@ def spread(mutants: Sequence[Mutant], most: int) -> tuple[Mutant, ...]:
             if not by_kind[kind]:
                 del by_kind[kind]
     return tuple(chosen[:most])
-
-
-def substituted(term: Term, old: Term, new: Term) -> Term:
-    """`term` with `new` in every place where it has `old`."""
-    if term == old:
-        return new
-    if isinstance(term, Apply):
-        return replace(term, args=tuple(substituted(arg, old, new) for arg in term.args))
-    if isinstance(term, Bind):
-        return replace(term, term=substituted(term.term, old, new))
-    return term
 
 
 def _all(before: Term, after: Term, contract: Contract) -> Iterator[Mutant]:

@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lossfix.check import findings_of, open_source, with_problems
-from lossfix.errors import LossfixError, SourceError
+from lossfix.errors import LossfixError, RewriteError, SourceError
 from lossfix.graph.module import NO_OVERRIDES
 from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
 from lossfix.rewrite.edits import Fix
 from lossfix.rewrite.engine import Decide, Rewritten, Site, rewrite_text, site_of
-from lossfix.rules.contracts import CONTRACTS, Contract
+from lossfix.rewrite.twin import twin_text
+from lossfix.rules.contracts import CONTRACTS, Contract, Meaning
 from lossfix.rules.findings import Finding
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source, write_source
@@ -228,7 +229,16 @@ class _Mending:
             findings,
             _joint_contract(findings),
             lambda k: self._rewrite(before, decide, k).text,
+            self._twin(before, findings, decide),
         )
+
+    def _twin(self, before: str, findings: Sequence[Finding], decide: Decide) -> str:
+        """The text that fixes which change the loss should be equal to, off their guards."""
+        rules = tuple(dict.fromkeys(finding.rule for finding in findings))
+        try:
+            return twin_text(before, self.path, rules, decide, self.settings.roles)
+        except (SyntaxError, RewriteError):
+            return ""
 
     # what is shown
 
@@ -296,7 +306,11 @@ def _joint_contract(findings: Sequence[Finding]) -> Contract:
         (finding.rule.contract for finding in findings),
         key=lambda contract: [kind.name for kind in CONTRACTS].index(contract.name),
     )
-    return ranked[-1]
+    weakest = ranked[-1]
+    if isinstance(weakest, Meaning):
+        by_row = any(isinstance(each, Meaning) and each.by_row for each in ranked)
+        return replace(weakest, by_row=by_row)
+    return weakest
 
 
 def _state(rows: Sequence[FindingRow]) -> State:

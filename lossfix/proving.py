@@ -63,12 +63,13 @@ class Prover:
         findings: Sequence[Finding],
         contract: Contract,
         after_at: Callable[[float], str],
+        twin: str = "",
     ) -> Verdict:
         """The verdict on the function that the findings are in. Raises NoDevice."""
         if not findings[0].function:
             return not_run(contract.name, _MODULE_LEVEL)
         verdict = verify_rewrite(
-            before, after, path, findings, contract, self.options, self.session(), after_at
+            before, after, path, findings, contract, self.options, self.session(), after_at, twin
         )
         return _with_terms(verdict, [finding.rule for finding in findings])
 
@@ -109,6 +110,7 @@ def verify_rewrite(
     options: Options,
     session: Session,
     after_at: Callable[[float], str],
+    twin: str = "",
 ) -> Verdict:
     """What running the function that the findings are in showed. Raises NoDevice."""
     function = findings[0].function
@@ -119,6 +121,7 @@ def verify_rewrite(
         hints_of(findings[0].unit, findings),
         options,
         after_at=after_at,
+        twin=twin,
         session=session,
     )
 

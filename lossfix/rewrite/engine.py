@@ -78,7 +78,8 @@ def rewrite_text(
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
-    With `once` what the first pass made is not looked at again. A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
+    With `once` what the first pass made is not looked at again. A text that comes back is a cycle:
+    what led to it is undone and reported. Raises SyntaxError.
     """
     original, seen = content, {content}
     packages = Packages()

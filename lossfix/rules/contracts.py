@@ -77,7 +77,8 @@ class Meaning(Contract):
     """Repairs what looks like a bug, so the loss changes.
 
     `equal_on` names variables of the pattern, each with an interval: with their values in it the
-    two losses are equal over the reals, as with an epsilon of 0. The proof holds a rule to it.
+    two losses are equal over the reals, as with an epsilon of 0. With `by_row` the new loss of a
+    row is the old loss of that row alone. The proof and the verifier hold a rule to it.
     """
 
     name = "meaning"
@@ -86,6 +87,7 @@ class Meaning(Contract):
     changes: str = ""
     keeps: str = ""
     equal_on: tuple[tuple[str, float, float], ...] = ()  # (variable, low, high)
+    by_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)

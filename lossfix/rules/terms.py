@@ -7,7 +7,7 @@ A variable stands for any value, and the same variable twice for the same value 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lossfix.graph.vocabulary import OPS
 
@@ -148,3 +148,14 @@ def subterms(term: Term) -> Iterator[Term]:
 def variables(term: Term) -> tuple[str, ...]:
     """The names of the variables of `term`, in the order in which they first occur."""
     return tuple(dict.fromkeys(t.name for t in subterms(term) if isinstance(t, Var)))
+
+
+def substituted(term: Term, old: Term, new: Term) -> Term:
+    """`term` with `new` in every place where it has `old`."""
+    if term == old:
+        return new
+    if isinstance(term, Apply):
+        return replace(term, args=tuple(substituted(arg, old, new) for arg in term.args))
+    if isinstance(term, Bind):
+        return replace(term, term=substituted(term.term, old, new))
+    return term

@@ -57,12 +57,14 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
         _load_wide(loaded, name, program, scratch)
+    if request["twin"]:
+        levels.append((0.0, "twin", request["twin"]))
     for _, name, text in levels:
         program = replace(after, text=text)
         with contextlib.suppress(LoadError):
             loaded[name] = load(program, scratch)
         _load_wide(loaded, name, program, scratch)
-    known = [(k, name) for k, name, _ in levels if name in loaded]
+    known = [(k, name) for k, name, _ in levels if name in loaded and name != "twin"]
     bench = Bench(loaded, make_run, plan, device, options.seed)
     verdict = judge(bench, contract, hints, options, known)
     return _with_notes(verdict, notes)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossfix.rules.contracts import (
+    Bounded,
     Contract,
     Exact,
     Guarded,
@@ -27,7 +28,7 @@ from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws, one_r
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
 from lossfix.verify.shrink import counterexample, shrink
-from lossfix.verify.trends import Trend, limit, live_fraction, rank
+from lossfix.verify.trends import Trend, kept, limit, live_fraction, own_gradient, rank
 from lossfix.verify.verdict import Context, Outcome, Verdict
 
 _LIVE = 0.05  # of ordinary predictions must get a gradient from a relaxation
@@ -61,9 +62,10 @@ def judge(
     check = check_of(contract)
     record = _Record()
     for dtype in options.dtypes:
-        _dtype(bench, check, record, dtype, hints, options)
+        if not _enough(record, options):
+            _dtype(bench, check, record, dtype, hints, options)
     figures: dict[str, float] = {}
-    reason, example = _broken(bench, contract, check, record)
+    reason, example = _broken(bench, contract, check, record, options)
     if not reason and isinstance(contract, Monotone) and not hints.at_root:
         reason = "the term is not at the root of the loss, where an increasing function is harmless"
     undecided = ""
@@ -129,6 +131,8 @@ def _dtype(
                     refused[mode] = f"the original: {error}"
     _disagreements(record, made, dtype, originals, refused)
     for mode in options.modes:
+        if _enough(record, options):
+            return
         if mode in refused:
             record.contexts.append(
                 Context(mode, dtype, bench.device, Outcome.NOT_RUN, refused[mode])
@@ -139,8 +143,13 @@ def _dtype(
             tuple(r for m in others if (r := originals[m][i]) is not None) for i in range(len(made))
         ]
         record.contexts.append(
-            _context(bench, check, record, mode, dtype, made, originals[mode], spared)
+            _context(bench, check, record, mode, dtype, made, originals[mode], spared, options)
         )
+
+
+def _enough(record: _Record, options: Options) -> bool:
+    """Whether what was found decides, and nobody wants more."""
+    return options.brief and bool(record.failures or record.raised)
 
 
 def _context(
@@ -152,11 +161,14 @@ def _context(
     made: list[Draw],
     originals: list[Result | None],
     spared: list[tuple[Result, ...]],
+    options: Options,
 ) -> Context:
     compared = 0
     broken: Failure | None = None
     bits = _Bits()
     for draw, before, beside in zip(made, originals, spared, strict=True):
+        if _enough(record, options):
+            break
         if before is None:
             continue
         try:
@@ -255,7 +267,7 @@ class _Bits:
 
 
 def _broken(
-    bench: Bench, contract: Contract, check: Check, record: _Record
+    bench: Bench, contract: Contract, check: Check, record: _Record, options: Options
 ) -> tuple[str, dict[str, Any] | None]:
     """Why the contract is broken, with the smallest counterexample, or ""."""
     if record.raised:
@@ -282,7 +294,8 @@ def _broken(
     # an eager failure in float64 or float32 is the easiest to reproduce
     order = {"eager": 0, "graph": 1, "xla": 2}
     seen, failure = min(found, key=lambda f: (f[0].dtype == "bfloat16", order.get(f[0].mode, 3)))
-    seen, failure = shrink(bench, check, seen, failure)
+    if not options.brief:
+        seen, failure = shrink(bench, check, seen, failure)
     where = f"{seen.mode} {seen.dtype}, regime {seen.draw.regime}"
     return f"{failure.message} ({where})", counterexample(seen, failure)
 
@@ -302,7 +315,13 @@ def _trends(
         return [
             limit(bench, levels, options.seed, hints.thresholds),
             _alive(bench, options, hints),
+            own_gradient(bench, options.seed),
         ]
+    if isinstance(contract, Meaning):
+        kept_part = kept(bench, options.seed, contract.by_row)
+        return [kept_part, own_gradient(bench, options.seed)]
+    if isinstance(contract, Bounded | Relaxed):
+        return [own_gradient(bench, options.seed)]
     return []
 
 

@@ -38,12 +38,14 @@ def verify_pair(
     options: Options = Options(),  # noqa: B008 - frozen
     *,
     after_at: Callable[[float], str] | None = None,
+    twin: str = "",
     session: Session | None = None,
 ) -> Verdict:
     """Runs both versions of a loss in a worker process and judges them by the contract.
 
     `after_at` gives the text of the new loss at a sharpness, for a relaxed contract; without it
-    the sharpness is looked for in the text. `session` is a warm worker to use; without one a
+    the sharpness is looked for in the text. `twin` is the text of the loss that a meaning contract
+    keeps, such as the original without its guard. `session` is a warm worker to use; without one a
     worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none.
     Whatever the losses do costs this verdict only, which is then `not run` with the reason.
     """
@@ -58,6 +60,7 @@ def verify_pair(
         "hints": hints_as_json(hints),
         "options": asdict(options),
         "levels": _levels(before, after, contract, hints, after_at),
+        "twin": twin,
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
     }

@@ -138,14 +138,19 @@ _OWN_VALUES = frozenset({"binary", "onehot", "simplex", "index", "positive"})
 
 
 def typical(
-    plan: Plan, dtype: str, seed: int, count: int, thresholds: tuple[float, ...] = ()
+    plan: Plan,
+    dtype: str,
+    seed: int,
+    count: int,
+    thresholds: tuple[float, ...] = (),
+    more: tuple[str, ...] = (),
 ) -> list[Draw]:
-    """`count` ordinary draws, some of them spread around the thresholds."""
+    """`count` ordinary draws, some of them around the thresholds, or of `more` regimes."""
     predictions = [t for t in plan.tensors if t.role == PREDICTION]
     usable = [
         r
         for r in (*REGIMES, *(_around(t) for t in thresholds))
-        if (r.name in ORDINARY or r.name.startswith("around"))
+        if (r.name in (*ORDINARY, *more) or r.name.startswith("around"))
         and all(_suits(t, r) for t in predictions)
     ]
     return [

@@ -51,7 +51,8 @@ class Options:
     """How to run. `inputs` holds specs such as 'y_pred=float32[8,10] in (0,1)'.
 
     `timeout_s` is wall time for one verification, `memory_mb` the address space of its process
-    (not limited on a GPU).
+    (not limited on a GPU). With `brief` a refutation is given as it is found: the other contexts
+    are left out, and its inputs are not made small.
     """
 
     device: str = "auto"  # "auto", "cpu" or "gpu"
@@ -61,6 +62,7 @@ class Options:
     memory_mb: int = 6144
     modes: tuple[str, ...] = ("eager", "graph", "xla")
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float64")
+    brief: bool = False
 
 
 def hints_as_json(hints: Hints) -> dict[str, Any]:

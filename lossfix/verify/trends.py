@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from lossfix.verify.bench import Bench
+from lossfix.verify.bench import Bench, arrays
 from lossfix.verify.numerics import Array
 from lossfix.verify.plain import plain_draw
-from lossfix.verify.regimes import Draw, typical
+from lossfix.verify.regimes import Draw, row, typical
 from lossfix.verify.results import Result, RunError
 
 RANKED = 48  # draws whose order is compared
 LIMIT_DRAWS = 12
+KEPT_DRAWS = 6  # on which a meaning contract is held to what it keeps
+SLOPE_DRAWS = 3  # on which a gradient is compared with differences of the value
 GROWTH = 4.0  # by which the sharpness grows from level to level
 
 
@@ -66,7 +68,7 @@ def limit(
 
     `levels` holds sharpnesses, rising by GROWTH, and the bench's names of the losses at them.
     """
-    ordinary = typical(bench.plan, "float32", seed, LIMIT_DRAWS, thresholds)
+    ordinary = typical(bench.plan, "float32", seed, LIMIT_DRAWS, thresholds, ("real labels",))
     known = [(d, _run(bench, "before", d)) for d in ordinary]
     usable = [(d, r.value) for d, r in known if r is not None and np.isfinite(r.value).all()]
     if not usable:
@@ -108,7 +110,7 @@ def _judge(
     figures = {
         f"distance at k={k:g}": e for k, e in (errors[0], errors[len(errors) // 2], errors[-1])
     }
-    needed = max(first * (last_k / first_k) ** -0.4, 1e-6 * max(size, first, 1e-12))
+    needed = max(first * (last_k / first_k) ** -0.6, 1e-6 * max(size, first, 1e-12))
     tail = [e for _, e in errors[len(errors) // 2 :]]
     rising = any(b > 1.05 * a + 1e-9 * max(size, 1e-12) for a, b in pairwise(tail))
     if last <= needed and not rising:
@@ -148,6 +150,116 @@ def live_fraction(bench: Bench, seed: int) -> float | None:
             total += gradient.size
             live += int(np.sum(gradient > 1e-3 * gradient.max()))
     return live / total if total >= 32 else None
+
+
+def kept(bench: Bench, seed: int, by_row: bool) -> Trend:
+    """Whether the new loss is, in ordinary regimes, what a meaning contract says that it keeps.
+
+    That is the twin; with `by_row`, the twin of each row alone. A guard may act on a draw, so that
+    they must agree on half of the draws.
+    """
+    agreed = 0
+    apart: list[tuple[Draw, str]] = []
+    for draw in typical(bench.plan, "float32", seed, KEPT_DRAWS):
+        pieces = _rows(bench, draw) if by_row else [draw]
+        pairs = [(p, _run(bench, "twin", p), _run(bench, "after", p)) for p in pieces]
+        usable = [(p, t, a) for p, t, a in pairs if t is not None and a is not None and t.finite]
+        found = [(p, how) for p, t, a in usable if (how := _apart(t, a, by_row))]
+        if not found and by_row:
+            found = [(draw, how) for how in (_spread_out(bench, draw),) if how]
+        apart.extend(found[:1])
+        agreed += bool(usable) and not found
+    if len(apart) <= agreed:
+        return Trend()
+    where, how = apart[0]
+    return Trend(f"what the fix should keep is not kept: {how}", evidence=plain_draw(where))
+
+
+def _rows(bench: Bench, draw: Draw) -> list[Draw]:
+    rows = min((t.shape[0] for t in bench.plan.tensors if t.shape), default=0)
+    return [r for i in range(rows) if (r := row(draw, bench.plan, i, draw.regime)) is not None]
+
+
+def _spread_out(bench: Bench, draw: Draw) -> str:
+    """How a result is neither one number nor one a row, where the original is one number."""
+    twin, after = _run(bench, "twin", draw), _run(bench, "after", draw)
+    if twin is None or after is None or twin.value.ndim or after.value.ndim < 2:
+        return ""
+    return f"the result has shape {after.value.shape}, neither one number nor one a row"
+
+
+def _apart(twin: Result, after: Result, by_row: bool) -> str:
+    """How two results differ; a row alone may or may not have an axis of its own."""
+    if twin.value.shape != after.value.shape and not (
+        by_row and twin.value.size == after.value.size == 1
+    ):
+        return f"the value has shape {after.value.shape} and had {twin.value.shape}"
+    for name, true in arrays(twin).items():
+        new = arrays(after).get(name)
+        if new is None:
+            return f"the gradient for {name} is None"
+        true, new = (true.ravel(), new.ravel()) if name == "value" else (true, new)
+        top = float(np.max(np.abs(true), initial=0.0))
+        wrong = ~(np.abs(new - true) <= 1e-9 * np.abs(true) + 1e-10 * top + 1e-15)
+        if wrong.any():
+            what = "the value" if name == "value" else f"the gradient for {name}"
+            return f"{what} is {new[wrong][0]:.9g} and not {true[wrong][0]:.9g}"
+    return ""
+
+
+def own_gradient(bench: Bench, seed: int) -> Trend:
+    """Whether the new loss's gradient is the derivative of its own value, where the original's is.
+
+    By differences of the value along random directions, in float64; a point where two steps
+    disagree, such as a kink, decides nothing.
+    """
+    rng = np.random.default_rng((seed, 5))
+    for draw in typical(bench.plan, "float32", seed, SLOPE_DRAWS):
+        directions = {
+            name: rng.normal(0.0, 1.0, np.shape(draw.values[name])) for name in bench.differentiated
+        }
+        new = _slopes(bench, "after", draw, directions)
+        if new is None or abs(new[0] - new[1]) <= 1e-4 * abs(new[1]) + 1e-7:
+            continue
+        old = _slopes(bench, "before", draw, directions)
+        if old is not None and abs(old[0] - old[1]) <= 1e-4 * abs(old[1]) + 1e-7:
+            return Trend(
+                f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "
+                f"which its value rises by {new[1]:.6g}",
+                evidence=plain_draw(draw),
+            )
+    return Trend()
+
+
+def _slopes(
+    bench: Bench, which: str, draw: Draw, directions: Mapping[str, Array]
+) -> tuple[float, float] | None:
+    """The gradient along the directions, and the difference quotient; None where undecided."""
+    try:
+        here = bench.run(which, "eager", "float64", draw.values)
+        quotients = [_quotient(bench, which, draw, directions, step) for step in (1e-4, 5e-5)]
+    except RunError:
+        return None
+    if not here.finite or not np.isfinite(quotients).all():
+        return None
+    if abs(quotients[0] - quotients[1]) > 1e-5 * abs(quotients[1]) + 1e-8:
+        return None
+    along = sum(
+        float(np.sum(gradient * directions[name]))
+        for name, gradient in here.gradients.items()
+        if gradient is not None
+    )
+    return along, quotients[1]
+
+
+def _quotient(
+    bench: Bench, which: str, draw: Draw, directions: Mapping[str, Array], step: float
+) -> float:
+    ends = []
+    for side in (step, -step):
+        moved = {n: np.asarray(draw.values[n]) + side * d for n, d in directions.items()}
+        ends.append(bench.run(which, "eager", "float64", {**draw.values, **moved}).value.sum())
+    return float(ends[0] - ends[1]) / (2.0 * step)
 
 
 def _both(bench: Bench, draw: Draw) -> tuple[Result | None, Result | None]:

@@ -19,6 +19,7 @@ RULE = Rule(
     contract=Meaning(
         changes="sample_weight and class_weight take effect sample by sample",
         keeps="the loss and gradient of training without weights",
+        by_row=True,
     ),
     scope=Scope.KERAS,
     when=all_of(at_root, rank_is("x", 0)),

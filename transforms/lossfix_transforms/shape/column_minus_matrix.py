@@ -23,6 +23,7 @@ RULE = Rule(
     contract=Meaning(
         changes="the difference of each row with itself instead of with every row",
         keeps="nothing where the batch has more than one row",
+        by_row=True,
     ),
     scope=Scope.LOSS,
     when=one_rank_more("y", "x"),

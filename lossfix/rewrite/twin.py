@@ -1,0 +1,70 @@
+"""The twin of a rewrite that changes the loss: the original as it is where both are equal.
+
+For `log(softmax(x) + eps)` that is `log(softmax(x))`: what `log_softmax(x)` must be equal to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from lossfix.graph.module import NO_OVERRIDES
+from lossfix.rewrite.engine import Decide, rewrite_text
+from lossfix.rules.contracts import Meaning
+from lossfix.rules.pattern import Condition, Match, Rewrite
+from lossfix.rules.rule import Rule
+from lossfix.rules.terms import Const, Term, Var, substituted, variables
+from lossfix.source.roles import RoleOverrides
+
+
+def twin_text(
+    content: str,
+    path: Path,
+    rules: Sequence[Rule],
+    decide: Decide,
+    roles: RoleOverrides = NO_OVERRIDES,
+) -> str:
+    """The text that fixes by `rules` should be equal to, off their guards; "" where none says so.
+
+    Raises SyntaxError and RewriteError.
+    """
+    if not all(_says_so(rule) for rule in rules):
+        return ""
+    neutral = [rule for rule in map(_neutral, rules) if rule.rewrites]
+    return rewrite_text(content, path, neutral, decide, roles=roles).text if neutral else content
+
+
+def _says_so(rule: Rule) -> bool:
+    contract = rule.contract
+    return isinstance(contract, Meaning) and bool(contract.equal_on or contract.by_row)
+
+
+def _neutral(rule: Rule) -> Rule:
+    """The rule with its guards set to where they do nothing, for a replacement."""
+    assert isinstance(rule.contract, Meaning)
+    points = {name: low for name, low, high in rule.contract.equal_on if low == high}
+    return replace(rule, rewrites=tuple(_neutrals(rule.rewrites, points)))
+
+
+def _neutrals(rewrites: Sequence[Rewrite], points: Mapping[str, float]) -> list[Rewrite]:
+    found: list[Rewrite] = []
+    for rewrite in rewrites:
+        here = {n: v for n, v in points.items() if n in variables(rewrite.before)}
+        if rewrite.after is None or not here:
+            continue
+        after: Term = rewrite.before
+        for name, value in here.items():
+            after = substituted(after, Var(name), Const(value))
+        found.append(replace(rewrite, after=after, when=_acting(here, rewrite.when)))
+    return found
+
+
+def _acting(points: Mapping[str, float], when: Condition | None) -> Condition:
+    """Whether some guard is not set to its point yet."""
+
+    def acts(hit: Match) -> bool:
+        set_already = all(hit.values[name].value == value for name, value in points.items())
+        return not set_already and (when is None or when(hit))
+
+    return acts
