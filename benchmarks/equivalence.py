@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lossfix.graph.module import lift_module
 from lossfix.graph.nodes import CONST, INPUT, Node, Role
 from lossfix.graph.vocabulary import OPS
-from lossfix.rules.terms import Apply, Const, Term, Var
+from lossfix.rules.terms import Apply, Const, Term, Var, variables
 from lossfix.verify.proof import DIGITS, PRECISION
 from lossfix.verify.reals import Sample, UnknownOpError, agree, evaluate
 
@@ -97,4 +97,4 @@ def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
 
     whole = term(unit.results[0])
     labels = {name: node.role is Role.LABEL for name, node in unit.inputs.items()}
-    return None if whole is None else (whole, labels)
+    return None if whole is None or set(variables(whole)) - set(labels) else (whole, labels)

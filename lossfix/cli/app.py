@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from enum import Enum
 from typing import Annotated
 
@@ -111,10 +112,15 @@ def check(
     write_baseline: Annotated[
         str | None, typer.Option(metavar="FILE", help="Record what is found, and show nothing.")
     ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Run each loss, to see whether the finding shows.")
+    ] = False,
+    device: OnDevice = Device.AUTO,
+    inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
     jobs: Jobs = None,
 ) -> int:
-    """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
+    """Find what is wrong in losses. Runs nothing unless asked to. Exit 0 clean, 1 findings."""
     flags = flags_from(
         select=_names(select),
         ignore=_names(ignore),
@@ -123,8 +129,16 @@ def check(
         isolated=no_config,
         baseline=baseline,
     )
-    with progress("checking") as step:
-        answer = check_paths(paths, flags, output_format.value, step, write_baseline, jobs)
+    with ExitStack() as stack:
+        confirmer = None
+        if confirm:
+            from lossfix.confirming import confirmer_for
+
+            confirmer = stack.enter_context(confirmer_for(device.value, tuple(inputs or ())))
+        step = stack.enter_context(progress("checking"))
+        answer = check_paths(
+            paths, flags, output_format.value, step, write_baseline, jobs, confirmer
+        )
     return print_answer(answer)
 
 

@@ -11,7 +11,7 @@ from lossfix.cli.exits import CLEAN, ERROR, exit_code
 from lossfix.cli.memory import Answer
 from lossfix.cli.targets import Plan, parse_target, plans_of
 from lossfix.config import NO_FLAGS, Flags, shown
-from lossfix.errors import LossfixError, SourceError
+from lossfix.errors import LossfixError, NoDevice, SourceError
 from lossfix.job import Job
 from lossfix.many import check_many
 from lossfix.report.rows import FileRow, State
@@ -20,6 +20,7 @@ from lossfix.rules.registry import every_rule
 
 if TYPE_CHECKING:
     from lossfix.baseline import Looked
+    from lossfix.confirming import Confirmer
 
 TEXT, JSON = "text", "json"
 FORMATS = (TEXT, JSON)
@@ -32,17 +33,24 @@ def check_paths(
     step: Callable[[str], None] | None = None,
     write_baseline: str | None = None,
     jobs: int | None = None,
+    confirmer: Confirmer | None = None,
 ) -> Answer:
     """Checks every file, by `jobs` processes; `step` is told of each one that is not known yet.
 
-    With `write_baseline` the findings are recorded there, and not shown.
+    With `write_baseline` the findings are recorded there, and not shown; with `confirmer` a witness
+    is looked for of each one that is shown. Raises NoDevice.
     """
     try:
         plans = plans_of(paths, flags)
         if write_baseline is not None:
             place = os.path.abspath(write_baseline)
             return _record(paths, plans, place, output_format, step, jobs)
-        return _compared(paths, plans, output_format, step, jobs)
+        files, gone = _compared(paths, plans, step, jobs)
+        if confirmer is not None:
+            files = _confirmed(files, plans, confirmer, step)
+        return _answer(files, gone, output_format)
+    except NoDevice:
+        raise
     except LossfixError as error:
         return Answer("", f"error: {error}\n", ERROR)
 
@@ -50,21 +58,42 @@ def check_paths(
 def _compared(
     paths: Sequence[str],
     plans: Sequence[Plan | SourceError],
-    output_format: str,
     step: Callable[[str], None] | None,
     jobs: int | None,
-) -> Answer:
-    """The findings that no baseline knows. Raises ConfigError for a broken baseline."""
+) -> tuple[list[FileRow], int]:
+    """The findings that no baseline knows, and how many of its entries are gone.
+
+    Raises ConfigError for a broken baseline.
+    """
     places = [None if isinstance(plan, SourceError) else plan.config.baseline for plan in plans]
     if not any(places):
-        return _answer(_checked(plans, step, jobs), 0, output_format)
+        return _checked(plans, step, jobs), 0
     from lossfix.baseline import new_only, read_baseline
 
     baselines = {place: read_baseline(place) for place in dict.fromkeys(places) if place}
     files = _checked(plans, step, jobs)
     looked = _looked(paths, plans, files)
     rows, gone = new_only(list(zip(files, places, strict=True)), baselines, looked)
-    return _answer(rows, gone, output_format)
+    return list(rows), gone
+
+
+def _confirmed(
+    files: Sequence[FileRow],
+    plans: Sequence[Plan | SourceError],
+    confirmer: Confirmer,
+    step: Callable[[str], None] | None,
+) -> list[FileRow]:
+    """The files, each finding with what running its loss showed. Raises NoDevice."""
+    rows: list[FileRow] = []
+    for file, plan in zip(files, plans, strict=True):
+        if isinstance(plan, SourceError) or not file.findings:
+            rows.append(file)
+            continue
+        if step is not None:
+            step(file.path)
+        roles, function = plan.config.roles, plan.target.function
+        rows.append(confirmer.file(file, plan.rules, function, roles))
+    return rows
 
 
 def _record(

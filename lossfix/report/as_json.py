@@ -66,6 +66,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "contract": row.contract.name,
         "fix": row.fix,
         "reason": row.reason,
+        **({"confirmation": row.confirmation.as_json()} if row.confirmation else {}),
     }
 
 

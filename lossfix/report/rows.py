@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from lossfix.rules.findings import Finding
     from lossfix.rules.rule import Rule
     from lossfix.source.text import Span, Text
+    from lossfix.verify.confirm import Confirmation
     from lossfix.verify.verdict import Verdict
 
 
@@ -47,6 +48,7 @@ class FindingRow:
     reason: str = ""
     applied: bool = False
     verdict: Verdict | None = None
+    confirmation: Confirmation | None = None  # where running the original was asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,21 @@ def _finding_lines(row: FindingRow) -> list[str]:
         lines.append(f"    fix: {row.contract.name}, with --allow {wanted}")
     else:
         lines.append(f"    fix: {row.contract.name}")
+    return [*lines, *_confirmation(row)]
+
+
+def _confirmation(row: FindingRow) -> list[str]:
+    """What running the loss showed, with the witness where there is one."""
+    found = row.confirmation
+    if found is None:
+        return []
+    from lossfix.report.verdict_text import cut, numbers
+
+    if not found.inputs:
+        return [f"    {found.status.value}: {found.reason}"]
+    where = f"{found.mode} {found.dtype}, regime {found.regime}"
+    lines = [f"    {found.status.value}: {found.reason} ({where})"]
+    lines += [f"        {name} = {cut(numbers(value))}" for name, value in found.inputs.items()]
     return lines
 
 
@@ -51,7 +66,13 @@ def _summary(files: Sequence[FileRow]) -> list[str]:
     by_default = sum(row.fix and not opt_in(row) for row in rows)
     asked = sum(row.fix and bool(opt_in(row)) for row in rows)
     fixes = f"{by_default} fixed by `lossfix rewrite`, {asked} more with --allow"
-    return [f"{_count(len(rows), 'finding')} in {where}; {fixes}{_beside(files)}."]
+    shown = f"{_count(len(rows), 'finding')} in {where}; {fixes}{_confirmations(rows)}"
+    return [f"{shown}{_beside(files)}."]
+
+
+def _confirmations(rows: Sequence[FindingRow]) -> str:
+    counts = Counter(row.confirmation.status.value for row in rows if row.confirmation)
+    return "; " + ", ".join(f"{n} {status}" for status, n in counts.items()) if counts else ""
 
 
 def _checked(files: Sequence[FileRow]) -> list[FileRow]:

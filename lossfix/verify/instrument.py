@@ -41,6 +41,7 @@ class Site:
     code: str
     op: str  # function or operator; "" for a mere name
     reads: tuple[int, ...]
+    end: tuple[int, int] = (0, 0)  # line and column where it ends, exclusive
 
 
 def instrument(text: str) -> tuple[str, tuple[Site, ...]]:
@@ -125,7 +126,9 @@ class _Prober(ast.NodeTransformer):
         inner = descend(node) if descend else cast(ast.expr, self.generic_visit(node))
         reads = tuple(self._reading.pop())
         number = len(self.sites)
-        self.sites.append(Site(position.line, position.column - 1, code, op, reads))
+        last = self._source.position(span.end)
+        end = (last.line, last.column - 1)
+        self.sites.append(Site(position.line, position.column - 1, code, op, reads, end))
         self._reading[-1].append(number)
         call = ast.Call(
             func=ast.Name(id=PROBE, ctx=ast.Load()),

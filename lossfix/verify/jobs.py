@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +18,7 @@ from lossfix.verify.request import (
     options_from_json,
 )
 from lossfix.verify.verdict import Verdict, not_run
-from lossfix.verify.widen import widen
+from lossfix.verify.wide import load_wide
 
 
 def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any]:
@@ -33,6 +32,10 @@ def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any
         from lossfix.verify.birth import trace
 
         return trace(request, scratch)
+    if request["job"] == "confirm":
+        from lossfix.verify.witness import confirm
+
+        return confirm(request, scratch, device)
     return _verify(request, scratch, device, framework.Runner).as_json()
 
 
@@ -56,31 +59,18 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         return not_run(contract.name, f"the new loss: {error}")
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
-        _load_wide(loaded, name, program, scratch)
+        load_wide(loaded, name, program, scratch)
     if request["twin"]:
         levels.append((0.0, "twin", request["twin"]))
     for _, name, text in levels:
         program = replace(after, text=text)
         with contextlib.suppress(LoadError):
             loaded[name] = load(program, scratch)
-        _load_wide(loaded, name, program, scratch)
+        load_wide(loaded, name, program, scratch)
     known = [(k, name) for k, name, _ in levels if name in loaded and name != "twin"]
     bench = Bench(loaded, make_run, plan, device, options.seed)
     verdict = judge(bench, contract, hints, options, known)
     return _with_notes(verdict, notes)
-
-
-def _load_wide(loaded: dict[str, Loaded], name: str, program: Program, scratch: str) -> None:
-    # a text that does not load in float64 is judged without a float64 reference
-    with contextlib.suppress(LoadError, SyntaxError):
-        loaded[f"wide {name}"] = _in_float64(lambda: load(program, scratch, widen))
-
-
-def _in_float64(make: Callable[[], Loaded]) -> Loaded:
-    from lossfix.verify.frameworks.tensorflow import keras_float
-
-    with keras_float("float64"):
-        return make()
 
 
 def _with_notes(verdict: Verdict, notes: list[str]) -> Verdict:

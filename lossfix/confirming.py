@@ -1,0 +1,173 @@
+"""Confirming findings: the original is run, and a witness of each is looked for.
+
+The doors hand over what `check` found; each finding comes back with what running it showed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from lossfix.check import findings_of, open_source
+from lossfix.errors import LossfixError, RewriteError, VerifyError
+from lossfix.graph.module import NO_OVERRIDES
+from lossfix.graph.nodes import Node
+from lossfix.proving import MODULE_LEVEL, hints_of
+from lossfix.report.rows import FileRow, FindingRow, finding_row
+from lossfix.rewrite.engine import rewrite_text, site_of
+from lossfix.rewrite.twin import twin_text
+from lossfix.rules.findings import Finding
+from lossfix.rules.rule import Rule
+from lossfix.source.files import Source
+from lossfix.source.roles import RoleOverrides
+from lossfix.source.text import Text
+from lossfix.verify import (
+    Confirmation,
+    Options,
+    Program,
+    Session,
+    cannot_confirm,
+    confirm_finding,
+    tensorflow_available,
+)
+from lossfix.verify.confirm import Span
+from lossfix.verify.pair import NO_FRAMEWORK
+
+_NOT_CODE = "it is about a comment, which nothing runs"
+
+
+@contextmanager
+def confirmer_for(device: str, inputs: tuple[str, ...]) -> Iterator[Confirmer]:
+    """A confirmer with a worker of its own, which ends with the block. Raises VerifyError."""
+    if not tensorflow_available():
+        raise VerifyError(f"--confirm: {NO_FRAMEWORK}")
+    with Session(device) as session:
+        yield Confirmer(session, Options(device=device, inputs=inputs))
+
+
+class Confirmer:
+    """A warm worker that findings are confirmed in, one after the other."""
+
+    def __init__(self, session: Session, options: Options) -> None:
+        self.session = session
+        self.options = options
+
+    def file(
+        self,
+        file: FileRow,
+        rules: Sequence[Rule],
+        function: str | None = None,
+        roles: RoleOverrides = NO_OVERRIDES,
+    ) -> FileRow:
+        """A checked file, each of its findings with its confirmation. Raises NoDevice."""
+        if not file.findings:
+            return file
+        try:
+            source = open_source(Path(file.path), function, rules)
+            if isinstance(source, FileRow):
+                return file
+            findings = findings_of(source, rules, function, None, roles)
+        except LossfixError:
+            return file
+        text = Text(source.text)
+        by_place: defaultdict[tuple[str, int, int], list[Finding]] = defaultdict(list)
+        for finding in findings:
+            by_place[_place(finding_row(finding, file.path, text))].append(finding)
+        rows = [
+            replace(row, confirmation=self._of_row(row, by_place[_place(row)], source, roles))
+            for row in file.findings
+        ]
+        return replace(file, findings=tuple(rows))
+
+    def _of_row(
+        self, row: FindingRow, here: list[Finding], source: Source, roles: RoleOverrides
+    ) -> Confirmation:
+        if not here:
+            return cannot_confirm(_NOT_CODE)
+        return self.finding(here.pop(0), source, roles)
+
+    def finding(
+        self, finding: Finding, source: Source, roles: RoleOverrides = NO_OVERRIDES
+    ) -> Confirmation:
+        """What running the loss that a finding is in shows of it. Raises NoDevice."""
+        if not finding.function:
+            return cannot_confirm(MODULE_LEVEL)
+        path = str(source.path)
+        return confirm_finding(
+            Program(source.text, path, finding.function),
+            _spans(finding, source),
+            _operands(finding, source),
+            finding.rule.contract,
+            _mended(finding, source, roles),
+            hints_of(finding.unit, [finding]),
+            self.options,
+            self.session,
+            _twin(finding, source, roles),
+        )
+
+
+def _place(row: FindingRow) -> tuple[str, int, int]:
+    return row.code, row.line, row.column
+
+
+def _spans(finding: Finding, source: Source) -> tuple[Span, ...]:
+    """The text that the match uses up, in this file."""
+    own = [node for node in finding.match.interior if node is not finding.match.root]
+    text = Text(source.text)
+    whole = _span(text, finding.span.start, finding.span.end)
+    return (whole, *_written(own, source))
+
+
+def _operands(finding: Finding, source: Source) -> tuple[Span, ...]:
+    """The text of the operands, which is no part of what is wrong."""
+    root = finding.match.root.number
+    values = [node for node in finding.match.values.values() if node.number != root]
+    return tuple(_written(values, source))
+
+
+def _written(nodes: Sequence[Node], source: Source) -> Iterator[Span]:
+    text = Text(source.text)
+    for node in nodes:
+        if node.origin is None:
+            continue
+        home = node.origin.frame.home
+        if home.path and os.path.abspath(home.path) != os.path.abspath(source.path):
+            continue
+        span = text.span(node.origin.code)
+        yield _span(text, span.start, span.end)
+
+
+def _span(text: Text, start: int, end: int) -> Span:
+    first, last = text.position(start), text.position(end)
+    return first.line, first.column, last.line, last.column
+
+
+def _mended(finding: Finding, source: Source, roles: RoleOverrides) -> str:
+    """The text with this finding mended and nothing else; "" where it has no fix."""
+    if not finding.fixable:
+        return ""
+    site = site_of(finding)
+    try:
+        return rewrite_text(
+            source.text,
+            source.path,
+            [finding.rule],
+            lambda other: "" if site_of(other) == site else "another finding",
+            roles=roles,
+            once=True,
+        ).text
+    except (SyntaxError, RewriteError):
+        return ""
+
+
+def _twin(finding: Finding, source: Source, roles: RoleOverrides) -> str:
+    site = site_of(finding)
+    decide = lambda other: "" if site_of(other) == site else "another finding"  # noqa: E731
+    try:
+        return twin_text(source.text, source.path, [finding.rule], decide, roles)
+    except (SyntaxError, RewriteError):
+        return ""
