@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from mpmath import mp
@@ -16,8 +17,12 @@ from numpy.typing import NDArray
 from lossfix.graph.module import lift_module
 from lossfix.graph.nodes import CONST, INPUT, Node, Role
 from lossfix.graph.vocabulary import OPS
+from lossfix.rules.contracts import Contract
+from lossfix.rules.pattern import Rewrite
+from lossfix.rules.registry import all_rules
+from lossfix.rules.rule import Domain
 from lossfix.rules.terms import Apply, Const, Term, Var, variables
-from lossfix.verify.proof import DIGITS, PRECISION
+from lossfix.verify.proof import DIGITS, PRECISION, prove
 from lossfix.verify.reals import Sample, UnknownOpError, agree, evaluate
 
 SHAPE = (3, 4)
@@ -38,6 +43,20 @@ def same_loss(function: str, left: str, right: str) -> bool:
             return all(_agree(first, second, point, active) for point in _points(names))
     except (UnknownOpError, ValueError, IndexError):
         return False
+
+
+def loss_keeps(function: str, left: str, right: str, contract: Contract) -> bool:
+    """Whether the right loss keeps a contract with the left one, as one whole term each."""
+    terms = [_term(text, function) for text in (left, right)]
+    if terms[0] is None or terms[1] is None or terms[0][1] != terms[1][1]:
+        return False
+    rule = replace(
+        all_rules()[0],
+        rewrites=(Rewrite(terms[0][0], terms[1][0]),),
+        contract=contract,
+        domains=dict.fromkeys(terms[0][1], Domain(-3.0, 3.0, near=(0.0, 0.5, 1.0), shape=SHAPE)),
+    )
+    return not prove(rule)
 
 
 def _agree(

@@ -21,13 +21,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import SimpleQueue
 
-from equivalence import same_loss
+from equivalence import loss_keeps, same_loss
 from mutation import Mutant, mutants_of, spread
 
 from lossfix.proving import verify_rewrite
 from lossfix.rewrite.engine import rewrite_text, site_of
 from lossfix.rewrite.twin import twin_text
-from lossfix.rules.contracts import Meaning
+from lossfix.rules.contracts import Meaning, Monotone
 from lossfix.rules.find import find
 from lossfix.rules.findings import Finding
 from lossfix.rules.pattern import Rewrite
@@ -177,6 +177,10 @@ def _proof(case: Case) -> str:
     function = case.findings[0].function
     if same_loss(function, replace(case, mutant=None).at(None), case.at(None)):
         return "the whole loss is the right one's over the reals, in value and gradient, by mpmath"
+    if isinstance(contract, Monotone) and loss_keeps(
+        function, case.before, case.at(None), contract
+    ):
+        return "the whole loss keeps the monotone contract over the reals, by mpmath"
     return ""
 
 

@@ -5,6 +5,7 @@ The doors hand over what `check` found; each finding comes back with what runnin
 
 from __future__ import annotations
 
+import ast
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -14,9 +15,9 @@ from pathlib import Path
 
 from lossfix.check import findings_of, open_source
 from lossfix.errors import LossfixError, RewriteError, VerifyError
-from lossfix.graph.module import NO_OVERRIDES
+from lossfix.graph.module import NO_OVERRIDES, lift_module
 from lossfix.graph.nodes import Node
-from lossfix.proving import MODULE_LEVEL, hints_of
+from lossfix.proving import hints_of
 from lossfix.report.rows import FileRow, FindingRow, finding_row
 from lossfix.rewrite.engine import rewrite_text, site_of
 from lossfix.rewrite.twin import twin_text
@@ -36,6 +37,7 @@ from lossfix.verify import (
 )
 from lossfix.verify.confirm import Span
 from lossfix.verify.pair import NO_FRAMEWORK
+from lossfix.verify.script import FUNCTION, Script, ScriptError, script_of
 
 _NOT_CODE = "it is about a comment, which nothing runs"
 
@@ -94,19 +96,31 @@ class Confirmer:
         self, finding: Finding, source: Source, roles: RoleOverrides = NO_OVERRIDES
     ) -> Confirmation:
         """What running the loss that a finding is in shows of it. Raises NoDevice."""
-        if not finding.function:
-            return cannot_confirm(MODULE_LEVEL)
-        path = str(source.path)
+        path, after = str(source.path), _mended(finding, source, roles)
+        text, function, twin = source.text, finding.function, _twin(finding, source, roles)
+        hints = hints_of(finding.unit, [finding])
+        spans, operands = _spans(finding, source), _operands(finding, source)
+        lines: dict[int, int] = {}
+        if not function:
+            try:
+                script = script_of(text, finding.unit, finding.match.root)
+            except ScriptError as error:
+                return cannot_confirm(f"it stands at module level, and {error}")
+            after, twin = (_script_again(other, script.parameters) for other in (after, twin))
+            text, function, hints = script.text, FUNCTION, replace(hints, roles={})
+            spans, operands = _moved(spans, script), _moved(operands, script)
+            lines = {new: old for new, (old, _) in script.lines.items()}
         return confirm_finding(
-            Program(source.text, path, finding.function),
-            _spans(finding, source),
-            _operands(finding, source),
+            Program(text, path, function),
+            spans,
+            operands,
             finding.rule.contract,
-            _mended(finding, source, roles),
-            hints_of(finding.unit, [finding]),
+            after,
+            hints,
             self.options,
             self.session,
-            _twin(finding, source, roles),
+            twin,
+            lines,
         )
 
 
@@ -127,6 +141,24 @@ def _operands(finding: Finding, source: Source) -> tuple[Span, ...]:
     root = finding.match.root.number
     values = [node for node in finding.match.values.values() if node.number != root]
     return tuple(_written(values, source))
+
+
+def _moved(spans: Sequence[Span], script: Script) -> tuple[Span, ...]:
+    """Spans of a script's text as they are in the function that was made of it."""
+    return tuple((*script.here(a, b), *script.here(c, d)) for a, b, c, d in spans)
+
+
+def _script_again(text: str, parameters: tuple[str, ...]) -> str:
+    """The loss of a changed script, where it takes the same inputs; "" where it does not."""
+    unit = lift_module(ast.parse(text)).unit("") if text else None
+    for result in unit.results if unit is not None else ():
+        try:
+            script = script_of(text, unit, result) if unit is not None else None
+        except ScriptError:
+            continue
+        if script is not None and script.parameters == parameters:
+            return script.text
+    return ""
 
 
 def _written(nodes: Sequence[Node], source: Source) -> Iterator[Span]:

@@ -33,7 +33,7 @@ from lossfix.verify.proof import Flaw, prove
 
 _COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal"})
 _STEPS = {"round": 0.5, "sign": 0.0}
-MODULE_LEVEL = "the loss stands at module level; put it in a function to have it run"
+_MODULE_LEVEL = "the loss stands at module level; put it in a function to have it run"
 
 
 class Prover:
@@ -67,7 +67,7 @@ class Prover:
     ) -> Verdict:
         """The verdict on the function that the findings are in. Raises NoDevice."""
         if not findings[0].function:
-            return not_run(contract.name, MODULE_LEVEL)
+            return not_run(contract.name, _MODULE_LEVEL)
         verdict = verify_rewrite(
             before, after, path, findings, contract, self.options, self.session(), after_at, twin
         )

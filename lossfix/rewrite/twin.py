@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lossfix.graph.module import NO_OVERRIDES
 from lossfix.rewrite.engine import Decide, rewrite_text
-from lossfix.rules.contracts import Meaning
+from lossfix.rules.contracts import IDENTITY, Meaning, StraightThrough
 from lossfix.rules.pattern import Condition, Match, Rewrite
 from lossfix.rules.rule import Rule
 from lossfix.rules.terms import Const, Term, Var, substituted, variables
@@ -37,11 +37,15 @@ def twin_text(
 
 def _says_so(rule: Rule) -> bool:
     contract = rule.contract
+    if isinstance(contract, StraightThrough):
+        return contract.surrogate == IDENTITY
     return isinstance(contract, Meaning) and bool(contract.equal_on or contract.by_row)
 
 
 def _neutral(rule: Rule) -> Rule:
     """The rule with its guards set to where they do nothing, for a replacement."""
+    if isinstance(rule.contract, StraightThrough):
+        return replace(rule, rewrites=tuple(_surrogates(rule.rewrites)))
     assert isinstance(rule.contract, Meaning)
     points = {name: low for name, low, high in rule.contract.equal_on if low == high}
     return replace(rule, rewrites=tuple(_neutrals(rule.rewrites, points)))
@@ -58,6 +62,15 @@ def _neutrals(rewrites: Sequence[Rewrite], points: Mapping[str, float]) -> list[
             after = substituted(after, Var(name), Const(value))
         found.append(replace(rewrite, after=after, when=_acting(here, rewrite.when)))
     return found
+
+
+def _surrogates(rewrites: Sequence[Rewrite]) -> list[Rewrite]:
+    """The value without its step, which is equal to it at whole numbers."""
+    return [
+        replace(rewrite, after=Var(variables(rewrite.before)[0]))
+        for rewrite in rewrites
+        if rewrite.after is not None and len(variables(rewrite.before)) == 1
+    ]
 
 
 def _acting(points: Mapping[str, float], when: Condition | None) -> Condition:

@@ -63,9 +63,16 @@ class Relaxed(Contract):
     sharpness: float | None = 10.0  # None where the relaxation has no sharpness
 
 
+IDENTITY = "the identity"
+
+
 @dataclass(frozen=True, slots=True)
 class StraightThrough(Contract):
-    """The same forward value; the backward pass is a declared surrogate."""
+    """The same forward value; the backward pass is a declared surrogate.
+
+    With `surrogate` IDENTITY it is that of the value without its step, which the proof and the
+    verifier hold a rule to.
+    """
 
     name = "straight-through"
     promise = "the same value, with a declared surrogate gradient"

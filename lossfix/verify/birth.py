@@ -10,7 +10,7 @@ import numpy as np
 
 from lossfix.verify.bench import NoInputsError, differentiated, find_plan
 from lossfix.verify.inputs import InputError, Plan
-from lossfix.verify.instrument import Site, instrument
+from lossfix.verify.instrument import Site, instrument, pass_through
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.numerics import Array
 from lossfix.verify.plain import plain
@@ -62,6 +62,7 @@ def trace(request: dict[str, Any], scratch: str) -> dict[str, Any]:
         found.append(sites)
         return new
 
+    pass_through()
     try:
         plan = find_plan(load(program, scratch), Runner, hints, options)
         loaded = load(program, scratch, change)

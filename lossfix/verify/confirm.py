@@ -57,12 +57,14 @@ def confirm_finding(
     options: Options,
     session: Session,
     twin: str = "",
+    lines: Mapping[int, int] | None = None,
 ) -> Confirmation:
     """Looks for an input at which the original goes wrong by way of the text in `spans`.
 
     What stands in `operands` is no part of it.
     `after` is the text with this one finding mended, "" where it has no fix; `twin` is as in
-    `verify_pair`. The loss runs in the session's worker. Raises NoDevice.
+    `verify_pair`; `lines` are the lines to tell a person, where the text has others. The loss
+    runs in the session's worker. Raises NoDevice.
     """
     why_not = blocked()
     if why_not:
@@ -73,6 +75,7 @@ def confirm_finding(
         "after": after,
         "twin": twin,
         "spans": [list(span) for span in spans],
+        "lines": {str(new): old for new, old in (lines or {}).items()},
         "operands": [list(span) for span in operands],
         "contract": contract_as_json(contract),
         "hints": hints_as_json(hints),

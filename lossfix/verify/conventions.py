@@ -25,6 +25,7 @@ _SETTINGS: tuple[tuple[str, Any], ...] = (
     (r"reduction", "sum_over_batch_size"),
     (r"axis|dim|class_axis", -1),
     (r"margin\w*|delta|sigma|c|cost|weight_\w+|\w+_weight|pos_weight|m", 1.0),
+    (r"power|exponent", 0.75),
     (r"temp\w*|tau|t", 0.5),
     (r"k|sharpness|steepness|slope|s", 10.0),
     (r"thresh\w*|cutoff|quantile|q|p", 0.5),

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from lossfix.rules.contracts import (
-    Bounded,
     Contract,
     Exact,
     Guarded,
@@ -317,12 +316,12 @@ def _trends(
             _alive(bench, options, hints),
             own_gradient(bench, options.seed),
         ]
+    if isinstance(contract, StraightThrough):
+        return [kept(bench, options.seed, whole=True)]
+    own = own_gradient(bench, options.seed)
     if isinstance(contract, Meaning):
-        kept_part = kept(bench, options.seed, contract.by_row)
-        return [kept_part, own_gradient(bench, options.seed)]
-    if isinstance(contract, Bounded | Relaxed):
-        return [own_gradient(bench, options.seed)]
-    return []
+        return [kept(bench, options.seed, by_row=contract.by_row), own]
+    return [own]
 
 
 def _alive(bench: Bench, options: Options, hints: Hints) -> Trend:

@@ -5,6 +5,7 @@ The slice is written to a file named as the original, because AutoGraph reads a 
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import inspect
 import itertools
@@ -72,7 +73,7 @@ def _execute(text: str, file: str, program: Program) -> types.ModuleType:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     root, package = _package(program.place)
-    for folder in dict.fromkeys((os.path.dirname(program.place), root)):
+    for folder in dict.fromkeys((os.path.dirname(program.place), root, *_homes(text, root))):
         if folder not in sys.path:
             sys.path.append(folder)
     if package:
@@ -89,6 +90,25 @@ def _execute(text: str, file: str, program: Program) -> types.ModuleType:
             f"loading the loss raised {type(error).__name__} ({where}): {first_line(error)}"
         ) from None
     return module
+
+
+def _homes(text: str, folder: str) -> list[str]:
+    """Folders above that hold what the text imports: folders of a package may lack __init__.py."""
+    wanted = {
+        name.split(".")[0]
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]
+        )
+        if name
+    }
+    found: list[str] = []
+    while os.path.dirname(folder) != folder:
+        folder = os.path.dirname(folder)
+        if any(os.path.isfile(os.path.join(folder, name, "__init__.py")) for name in wanted):
+            found.append(folder)
+    return found
 
 
 def _package(path: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from mpmath import mp
 from numpy.typing import NDArray
 
 from lossfix.rules.contracts import (
+    IDENTITY,
     Bounded,
     Contract,
     Diagnosis,
@@ -29,7 +30,7 @@ from lossfix.rules.contracts import (
 )
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule
-from lossfix.rules.terms import Apply, AttrVar, Sharpness, Term, subterms, variables
+from lossfix.rules.terms import Apply, AttrVar, Sharpness, Term, Var, subterms, variables
 from lossfix.verify.reals import Real, Sample, UnknownOpError, agree, evaluate
 
 PRECISION = 500  # digits in which flaws are looked for
@@ -228,7 +229,7 @@ def _compare(
     if isinstance(contract, Monotone):
         return _parallel(before, after)
     if isinstance(contract, StraightThrough):
-        return _surrogate(before, after)
+        return _surrogate(contract, sample, before, after)
     if isinstance(contract, Relaxed) and contract.sharpness is None:
         return _at_whole_numbers(sample, before, after)
     assert isinstance(contract, (Relaxed, Meaning, Diagnosis))
@@ -239,8 +240,10 @@ def _equal(contract: Contract, before: Real, after: Real) -> tuple[str, str] | N
     if before.value.shape != after.value.shape:
         return "value", f"the shape is {after.value.shape} for {before.value.shape}"
     # a gradient that a step or a conversion lost is none: the value alone can be compared
-    whole = all(mpmath.isfinite(v) for v in before.value.flat)
-    if whole and not agree(list(before.value.flat), list(after.value.flat), DIGITS):
+    pairs = zip(before.value.flat, after.value.flat, strict=True)
+    known = [(a, b) for a, b in pairs if mpmath.isfinite(a)]
+    whole = len(known) == before.value.size
+    if not agree([a for a, _ in known], [b for _, b in known], DIGITS):
         return "value", f"{_first(after)} for {_first(before)}"
     if before.finite and not before.lost and not agree(before.flat(), after.flat(), DIGITS):
         return "gradient", "the gradients differ"
@@ -278,11 +281,17 @@ def _order(pairs: Sequence[tuple[Sample, Real, Real]]) -> tuple[str, str] | None
     return None
 
 
-def _surrogate(before: Real, after: Real) -> tuple[str, str] | None:
+def _surrogate(
+    contract: StraightThrough, sample: Sample, before: Real, after: Real
+) -> tuple[str, str] | None:
     if not agree(list(before.value.flat), list(after.value.flat), DIGITS):
         return "value", f"the forward value is {_first(after)} for {_first(before)}"
     if not any(g != 0 for a in after.gradients.values() for g in a):
         return "surrogate", "there is no gradient"
+    if contract.surrogate == IDENTITY and len(sample.values) == 1:
+        declared = evaluate(Var(next(iter(sample.values))), sample).gradients
+        if not all(agree(list(declared[n]), list(after.gradients[n]), DIGITS) for n in declared):
+            return "surrogate", "the gradient is not the identity's"
     return None
 
 

@@ -268,6 +268,7 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),
     "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "relu": (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
     "sin": (mp.sin, mp.cos),
     "cos": (mp.cos, lambda x: -mp.sin(x)),
     "variable": (lambda x: x, lambda x: mpf(1)),
@@ -302,7 +303,7 @@ _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
 
 
 def _where(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    """The branch that is taken; of the other one only its NaN slope, as a machine has it."""
+    """The branch that is taken. The condition loses no gradient: off its step it has none."""
     condition, first, second = args
     shape = np.broadcast_shapes(*(a.values.shape for a in args))
     taken = np.broadcast_to(condition.values.astype(bool), shape)
@@ -311,7 +312,7 @@ def _where(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) ->
     )
     full = (*shape, evaluator.total)
     slopes = np.where(taken[..., None], _stretched(first, full), _stretched(second, full))
-    return Dual(values, slopes, first.lost or second.lost or condition.lost)
+    return Dual(values, slopes, first.lost or second.lost)
 
 
 def _cast(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:

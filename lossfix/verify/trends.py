@@ -152,19 +152,21 @@ def live_fraction(bench: Bench, seed: int) -> float | None:
     return live / total if total >= 32 else None
 
 
-def kept(bench: Bench, seed: int, by_row: bool) -> Trend:
-    """Whether the new loss is, in ordinary regimes, what a meaning contract says that it keeps.
+def kept(bench: Bench, seed: int, *, by_row: bool = False, whole: bool = False) -> Trend:
+    """Whether the new loss is, in ordinary regimes, what its contract says that it keeps: the twin.
 
-    That is the twin; with `by_row`, the twin of each row alone. A guard may act on a draw, so that
-    they must agree on half of the draws.
+    With `by_row`, the twin of each row alone; with `whole`, at whole numbers. A guard may act on a
+    draw, so that they must agree on half of the draws.
     """
     agreed = 0
     apart: list[tuple[Draw, str]] = []
     for draw in typical(bench.plan, "float32", seed, KEPT_DRAWS):
+        if whole:
+            draw = _rounded_off(bench, draw)
         pieces = _rows(bench, draw) if by_row else [draw]
-        pairs = [(p, _run(bench, "twin", p), _run(bench, "after", p)) for p in pieces]
-        usable = [(p, t, a) for p, t, a in pairs if t is not None and a is not None and t.finite]
-        found = [(p, how) for p, t, a in usable if (how := _apart(t, a, by_row))]
+        pairs = [(p, *_alike(bench, p)) for p in pieces]
+        usable = [(p, t, a, e) for p, t, a, e in pairs if t and a and t.finite]
+        found = [(p, how) for p, t, a, e in usable if (how := _apart(t, a, e, by_row))]
         if not found and by_row:
             found = [(draw, how) for how in (_spread_out(bench, draw),) if how]
         apart.extend(found[:1])
@@ -173,6 +175,21 @@ def kept(bench: Bench, seed: int, by_row: bool) -> Trend:
         return Trend()
     where, how = apart[0]
     return Trend(f"what the fix should keep is not kept: {how}", evidence=plain_draw(where))
+
+
+def _rounded_off(bench: Bench, draw: Draw) -> Draw:
+    rounded = {n: np.round(np.asarray(draw.values[n], np.float64)) for n in bench.differentiated}
+    return Draw(draw.regime, draw.dtype, {**draw.values, **rounded})
+
+
+def _alike(bench: Bench, draw: Draw) -> tuple[Result | None, Result | None, float]:
+    """The twin and the new loss in the widest dtype that both run in, and how near they must be."""
+    for dtype, near in (("float64", 1e-9), ("float32", 1e-4)):
+        twin = bench.try_run("twin", "eager", dtype, draw)
+        after = bench.try_run("after", "eager", dtype, draw)
+        if twin is not None and after is not None:
+            return twin, after, near
+    return None, None, 0.0
 
 
 def _rows(bench: Bench, draw: Draw) -> list[Draw]:
@@ -188,7 +205,7 @@ def _spread_out(bench: Bench, draw: Draw) -> str:
     return f"the result has shape {after.value.shape}, neither one number nor one a row"
 
 
-def _apart(twin: Result, after: Result, by_row: bool) -> str:
+def _apart(twin: Result, after: Result, near: float, by_row: bool) -> str:
     """How two results differ; a row alone may or may not have an axis of its own."""
     if twin.value.shape != after.value.shape and not (
         by_row and twin.value.size == after.value.size == 1
@@ -200,7 +217,7 @@ def _apart(twin: Result, after: Result, by_row: bool) -> str:
             return f"the gradient for {name} is None"
         true, new = (true.ravel(), new.ravel()) if name == "value" else (true, new)
         top = float(np.max(np.abs(true), initial=0.0))
-        wrong = ~(np.abs(new - true) <= 1e-9 * np.abs(true) + 1e-10 * top + 1e-15)
+        wrong = ~(np.abs(new - true) <= near * (np.abs(true) + 0.1 * top) + 1e-15)
         if wrong.any():
             what = "the value" if name == "value" else f"the gradient for {name}"
             return f"{what} is {new[wrong][0]:.9g} and not {true[wrong][0]:.9g}"
@@ -221,7 +238,10 @@ def own_gradient(bench: Bench, seed: int) -> Trend:
         new = _slopes(bench, "after", draw, directions)
         if new is None or abs(new[0] - new[1]) <= 1e-4 * abs(new[1]) + 1e-7:
             continue
+        before = _run(bench, "before", draw)
         old = _slopes(bench, "before", draw, directions)
+        if before is not None and not before.has_gradient:
+            old = (0.0, 0.0)  # there is none to be inconsistent with
         if old is not None and abs(old[0] - old[1]) <= 1e-4 * abs(old[1]) + 1e-7:
             return Trend(
                 f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "

@@ -12,7 +12,7 @@ from lossfix.rules.conditions import (
     is_float,
     varied,
 )
-from lossfix.rules.contracts import StraightThrough
+from lossfix.rules.contracts import IDENTITY, StraightThrough
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
@@ -32,7 +32,7 @@ RULE = Rule(
         Rewrite(back, x + ops.stop_gradient(back - x), _there_and_back),
         Rewrite(ops.cast(x, dtype=integer), None, dtype_in("integer", INTEGERS | BOOLEANS)),
     ),
-    contract=StraightThrough(surrogate="the identity"),
+    contract=StraightThrough(surrogate=IDENTITY),
     scope=Scope.LOSS,
     when=all_of(varied("x"), is_float("x"), carries),
     message="a cast of the predictions to an integer or a bool has no gradient",
