@@ -11,6 +11,7 @@ from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
 from lossfix.verify.inputs import InputError
 from lossfix.verify.judge import judge
+from lossfix.verify.literals import literals_in
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.request import (
     Program,
@@ -54,6 +55,7 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         loaded["after"] = load(after, scratch)
     except LoadError as error:
         return not_run(contract.name, f"the new loss: {error}")
+    plan = replace(plan, literals=literals_in(part.slice.text for part in loaded.values()))
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
         _load_wide(loaded, name, program, scratch)

@@ -41,6 +41,12 @@ def rounded(array: Array, dtype: str) -> Array:
         return np.asarray(array.astype(np.dtype(dtype)), dtype=np.float64)
 
 
+def held(array: Array, dtype: str) -> Array:
+    """`array` rounded to `dtype`, and to its largest number what is beyond it."""
+    largest = FORMATS[dtype].largest
+    return rounded(np.clip(array, -largest, largest), dtype)
+
+
 def _bfloat16(array: NDArray[np.float32]) -> NDArray[np.float32]:
     bits = array.view(np.uint32).astype(np.int64)
     kept = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
