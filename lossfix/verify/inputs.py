@@ -75,7 +75,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a loss is called with; `literals` are numbers of its text, beside which it may break."""
+    """All that a loss is called with; `literals` are numbers of its text, where it may break."""
 
     tensors: tuple[Tensor, ...]
     settings: Mapping[str, Any]

@@ -22,20 +22,23 @@ from lossfix.rules.contracts import (
 from lossfix.verify.bench import Bench, arrays
 from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
+from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws
+from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
 from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
 from lossfix.verify.shapes import COLUMN, EMPTY, other_shapes
 from lossfix.verify.shrink import counterexample, shrink
-from lossfix.verify.slopes import given_gradient
+from lossfix.verify.slopes import given_gradient, own_gradient
 from lossfix.verify.trends import Trend, limit, live_fraction, rank
+from lossfix.verify.true_errors import true_errors
 from lossfix.verify.verdict import Context, Outcome, Verdict
 
 NARROW = frozenset({"bfloat16", "float16"})
 OTHER_SHAPES = frozenset({"one row", EMPTY, COLUMN})
+_POLE = 1e4  # by which a value grows towards a pole, and not towards a logarithm's
 _LIVE = 0.05  # of ordinary predictions must get a gradient from a relaxation
 
 
@@ -52,6 +55,8 @@ class _Record:
     gradients: set[str] = field(default_factory=set)
     cosine: float | None = None
     wide: bool = True
+    sizes: dict[str, float] = field(default_factory=dict)  # the original's value, by regime
+    closed: bool = False  # a value that was not finite is, in an eager run
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -80,6 +85,8 @@ def judge(
                 reason, example = trend.failure, plain(dict(trend.evidence or {}))
                 break
             undecided = undecided or trend.failure
+    if isinstance(contract, Exact | Guarded | Bounded):
+        figures.update(true_errors(bench, options, record.notes))
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
@@ -128,6 +135,8 @@ def _dtype(
             for other in other_shapes(bench.plan, made[0])
             if bench.try_run("before", "eager", dtype, other) is not None
         ]
+    if drawn == "float32":
+        made += bench.searched
     originals: dict[str, list[Result | None]] = {}
     refused: dict[str, str] = {}
     for mode in options.modes:
@@ -199,6 +208,12 @@ def _context(
         _gather(record, contract, seen)
         bits.add(seen)
         failure = _checked(contract, check, seen)
+        if failure is not None and _acquitted(bench, check, seen):
+            record.notes.append(
+                "oracle: mpmath sides with the new loss where the original's float64 run does not "
+                f"({seen.draw.regime})"
+            )
+            continue
         if failure is not None and _flushed_alone(bench, check, seen):
             record.notes.append(
                 "subnormal numbers are flushed to zero by the framework and were kept by what the "
@@ -221,6 +236,16 @@ def _checked(contract: Contract, check: Check, seen: Observation) -> Failure | N
     if seen.draw.regime == COLUMN and not same_loss:
         return None
     return check(seen)
+
+
+def _acquitted(bench: Bench, check: Check, seen: Observation) -> bool:
+    """Whether the true numbers bear the new loss out, and it was the float64 run that was off."""
+    if seen.reference is None or seen.draw.regime in OTHER_SHAPES:
+        return False
+    true = bench.truth(seen.draw)
+    if true is None or not true.finite:
+        return False
+    return check(replace(seen, reference=replace(seen.reference, result=true))) is None
 
 
 def _flushed_alone(bench: Bench, check: Check, seen: Observation) -> bool:
@@ -253,6 +278,8 @@ def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
             record.open.setdefault((seen.dtype, kind), (seen, infinite))
     if (seen.mode, seen.dtype) == ("eager", "float32"):
         record.notes.extend(remarks(contract, seen))
+        record.sizes[seen.draw.regime] = float(np.max(np.abs(seen.before.value), initial=0.0))
+        record.closed = record.closed or (seen.draw.regime not in FAR and "value" in mended(seen))
     record.unmended.extend((seen, failure) for failure in unmended(seen))
     if seen.reference is not None and not seen.reference.wide:
         record.wide = False
@@ -345,8 +372,13 @@ def _trends(
         return [given_gradient(bench, options.seed)]
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         if len(levels) < 3:
-            return [Trend("the limit was not checked: the new loss shows no sharpness", False)]
+            return [
+                own_gradient(bench, options.seed),
+                Trend("the limit was not checked: the new loss shows no sharpness", False),
+            ]
         return [
+            own_gradient(bench, options.seed),
+            between_modes(bench, levels, options.seed),
             limit(bench, levels, options.seed, hints.thresholds),
             _alive(bench, options, hints),
         ]
@@ -407,6 +439,14 @@ def _describe(bench: Bench, contract: Contract, record: _Record, figures: dict[s
             "the original does not run in float64; the two were compared with each other only, "
             "in ordinary regimes"
         )
+    ordinary = record.sizes.get("typical", 0.0)
+    if isinstance(contract, Guarded) and record.closed and np.isfinite(ordinary):
+        beside = max((record.sizes.get(r, 0.0) for r in WEAK), default=0.0)
+        if beside > _POLE * ordinary > 0.0:
+            record.notes.append(
+                "the value jumps on the singular set: it is finite there by convention and grows "
+                f"beyond all bounds beside it ({beside:.3g}), so a pole is not seen any more"
+            )
     for name in sorted(record.gradients):
         record.notes.append(f"the original gives no gradient for {name}; the new loss does")
     if not isinstance(contract, Meaning | StraightThrough):

@@ -76,6 +76,14 @@ def ulp(array: Array, dtype: str) -> Array:
     return np.asarray(np.exp2(np.floor(np.log2(size))) * form.eps)
 
 
+def error_ulps(result: Array, reference: Array, dtype: str) -> float | None:
+    """Worst error in ulps of the reference; infinite where a finite number came out as none."""
+    bits = error_bits(result, reference, dtype)
+    if bits is None:
+        return None
+    return float("inf") if bits >= FORMATS[dtype].bits else float(2.0**bits - 1.0)
+
+
 def error_bits(result: Array, reference: Array, dtype: str) -> float | None:
     """Worst bits of error, log2(1 + ulps), over elements whose reference is finite.
 

@@ -40,6 +40,41 @@ def given_gradient(bench: Bench, seed: int) -> Trend:
     return Trend()
 
 
+def own_gradient(bench: Bench, seed: int) -> Trend:
+    """Whether the new loss's gradient is the derivative of its own value, where the original's is.
+
+    A loss whose gradient is a surrogate on purpose must say so by its contract.
+    """
+    rng = np.random.default_rng((seed, 17))
+    for draw in typical(bench.plan, "float32", seed, DRAWS):
+        direction = {
+            n: rng.choice([-1.0, 1.0], np.shape(draw.values[n])) for n in bench.differentiated
+        }
+        new = _both(bench, "after", draw, direction)
+        if new is None or abs(new[0] - new[1]) <= _AGREE * max(map(abs, new)) + 1e-9:
+            continue
+        old = _both(bench, "before", draw, direction)
+        if old is not None and abs(old[0] - old[1]) <= _AGREE * max(map(abs, old)) + 1e-9:
+            return Trend(
+                f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "
+                f"which its value rises by {new[1]:.6g}",
+                evidence=plain_draw(draw),
+            )
+    return Trend()
+
+
+def _both(
+    bench: Bench, which: str, draw: Draw, direction: Mapping[str, Array]
+) -> tuple[float, float] | None:
+    """The gradient along a direction, and the derivative; None where one is not known."""
+    here = _run(bench, which, draw.values)
+    true = derivative(bench, which, draw.values, direction)
+    if here is None or not here.finite or true is None:
+        return None
+    parts = ((g, direction[n]) for n, g in here.gradients.items() if g is not None)
+    return sum(float(np.sum(g * d)) for g, d in parts), true
+
+
 def _compared(
     bench: Bench, draw: Draw, name: str, gradient: Array, rng: np.random.Generator
 ) -> str:

@@ -1,7 +1,7 @@
 """Rewrites that people believe, each with the verdict that it deserves.
 
-A row is a pair of losses given to the verifier as `lossfix verify` gives it. Where a trap is one only
-under a stronger contract, another row shows that the weaker one holds.
+A row is a pair of losses given to the verifier as `lossfix verify` gives it. Where a trap is one
+only under a stronger contract, another row shows that the weaker one holds.
 """
 
 from __future__ import annotations
@@ -168,8 +168,10 @@ TRAPS: tuple[tuple[str, tuple[Trap, ...]], ...] = (
         Trap("an increasing function of it", _MEAN_EXP,
              _lines("return tf.reduce_logsumexp(y_pred)"), Monotone(), GOOD),
         Trap("inside a sum",
-             _lines("return tf.reduce_mean(tf.exp(y_pred)) + tf.reduce_mean(tf.square(y_pred - y_true))"),
-             _lines("return tf.reduce_logsumexp(y_pred) + tf.reduce_mean(tf.square(y_pred - y_true))"),
+             _lines("e = tf.reduce_mean(tf.exp(y_pred))",
+                    "return e + tf.reduce_mean(tf.square(y_pred - y_true))"),
+             _lines("e = tf.reduce_logsumexp(y_pred)",
+                    "return e + tf.reduce_mean(tf.square(y_pred - y_true))"),
              Monotone(), BAD),
         Trap("per sample", _lines("return tf.reduce_mean(tf.reduce_mean(tf.exp(y_pred), -1))"),
              _lines("return tf.reduce_mean(tf.reduce_logsumexp(y_pred, -1))"), Monotone(), BAD),
