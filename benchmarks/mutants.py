@@ -25,7 +25,7 @@ from equivalence import loss_keeps, same_loss
 from mutation import Mutant, mutants_of, spread
 
 from lossfix.proving import verify_rewrite
-from lossfix.rewrite.engine import rewrite_text, site_of
+from lossfix.rewrite.engine import Rewritten, rewrite_text, site_of
 from lossfix.rewrite.twin import twin_text
 from lossfix.rules.contracts import Meaning, Monotone
 from lossfix.rules.find import find
@@ -64,7 +64,7 @@ class Case:
         sites = {site_of(each) for each in self.findings}
         return "" if site_of(finding) in sites else "in another function"
 
-    def at(self, sharpness: float | None) -> str:
+    def rewritten(self, sharpness: float | None) -> Rewritten:
         """The fixture rewritten once, by the mutant where there is one."""
         rule = self.rule
         if self.mutant is not None:
@@ -73,13 +73,17 @@ class Case:
             changed[index] = replace(self.rewrite, after=term)
             rule = replace(rule, rewrites=tuple(changed))
         return rewrite_text(
-            self.before,
-            self.path,
-            [rule],
-            self.decide,
-            sharpness=sharpness,
-            once=True,
-        ).text
+            self.before, self.path, [rule], self.decide, sharpness=sharpness, once=True
+        )
+
+    def at(self, sharpness: float | None) -> str:
+        return self.rewritten(sharpness).text
+
+    def twin(self) -> str:
+        """What a fix that changes the loss should be equal to, off its guard."""
+        made = replace(self, mutant=None).rewritten(None).applied
+        fixes = [fix.finding for fix in made]
+        return twin_text(self.before, self.path, fixes, self.decide, once=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def _run(case: Case, session: Session, options: Options) -> Verdict:
         options,
         session,
         case.at,
-        twin_text(case.before, case.path, [case.rule], case.decide),
+        case.twin(),
     )
 
 

@@ -200,6 +200,6 @@ def _twin(finding: Finding, source: Source, roles: RoleOverrides) -> str:
     site = site_of(finding)
     decide = lambda other: "" if site_of(other) == site else "another finding"  # noqa: E731
     try:
-        return twin_text(source.text, source.path, [finding.rule], decide, roles)
+        return twin_text(source.text, source.path, [finding], decide, roles=roles, once=True)
     except (SyntaxError, RewriteError):
         return ""

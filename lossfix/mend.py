@@ -234,9 +234,8 @@ class _Mending:
 
     def _twin(self, before: str, findings: Sequence[Finding], decide: Decide) -> str:
         """The text that fixes which change the loss should be equal to, off their guards."""
-        rules = tuple(dict.fromkeys(finding.rule for finding in findings))
         try:
-            return twin_text(before, self.path, rules, decide, self.settings.roles)
+            return twin_text(before, self.path, findings, decide, roles=self.settings.roles)
         except (SyntaxError, RewriteError):
             return ""
 

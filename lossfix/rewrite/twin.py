@@ -5,6 +5,7 @@ For `log(softmax(x) + eps)` that is `log(softmax(x))`: what `log_softmax(x)` mus
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from lossfix.graph.module import NO_OVERRIDES
 from lossfix.rewrite.engine import Decide, rewrite_text
 from lossfix.rules.contracts import IDENTITY, Meaning, StraightThrough
+from lossfix.rules.findings import Finding
 from lossfix.rules.pattern import Condition, Match, Rewrite
 from lossfix.rules.rule import Rule
 from lossfix.rules.terms import Const, Term, Var, substituted, variables
@@ -21,18 +23,33 @@ from lossfix.source.roles import RoleOverrides
 def twin_text(
     content: str,
     path: Path,
-    rules: Sequence[Rule],
+    fixes: Sequence[Finding],
     decide: Decide,
+    *,
     roles: RoleOverrides = NO_OVERRIDES,
+    once: bool = False,
 ) -> str:
-    """The text that fixes by `rules` should be equal to, off their guards; "" where none says so.
+    """The text that these fixes of one function should be equal to, off their guards.
 
+    "" where a rule of theirs does not say so, or where other places than theirs would be changed.
     Raises SyntaxError and RewriteError.
     """
-    if not all(_says_so(rule) for rule in rules):
+    rules = tuple(dict.fromkeys(fix.rule for fix in fixes))
+    if not rules or not all(_says_so(rule) for rule in rules):
         return ""
     neutral = [rule for rule in map(_neutral, rules) if rule.rewrites]
-    return rewrite_text(content, path, neutral, decide, roles=roles).text if neutral else content
+    if not neutral:
+        return content
+    made = rewrite_text(content, path, neutral, decide, roles=roles, once=once)
+    wanted = Counter(fix.rule.code for fix in fixes if _neutral_of(fix))
+    function = fixes[0].function
+    found = [fix.finding for fix in made.applied if fix.finding.function == function]
+    return made.text if Counter(finding.rule.code for finding in found) == wanted else ""
+
+
+def _neutral_of(fix: Finding) -> bool:
+    """Whether the spelling that a fix replaces has something to set to where it does nothing."""
+    return bool(_neutral(replace(fix.rule, rewrites=(fix.match.rewrite,))).rewrites)
 
 
 def _says_so(rule: Rule) -> bool:

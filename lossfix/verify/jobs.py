@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
 from lossfix.verify.inputs import InputError
+from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
+from lossfix.verify.literals import literals_in
 from lossfix.verify.load import Loaded, LoadError, load
+from lossfix.verify.oracle import NoOracleError, Oracle, believed, oracle_of
+from lossfix.verify.regimes import row, typical
 from lossfix.verify.request import (
     Program,
     contract_from_json,
     hints_from_json,
     options_from_json,
 )
+from lossfix.verify.search import Probed, searched
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.wide import load_wide
 
@@ -57,6 +63,7 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         loaded["after"] = load(after, scratch)
     except LoadError as error:
         return not_run(contract.name, f"the new loss: {error}")
+    plan = replace(plan, literals=literals_in(part.slice.text for part in loaded.values()))
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
         load_wide(loaded, name, program, scratch)
@@ -69,8 +76,42 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         load_wide(loaded, name, program, scratch)
     known = [(k, name) for k, name, _ in levels if name in loaded and name != "twin"]
     bench = Bench(loaded, make_run, plan, device, options.seed)
+    bench.oracle = _oracle(bench, before, notes)
+    bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
     verdict = judge(bench, contract, hints, options, known)
     return _with_notes(verdict, notes)
+
+
+def _oracle(bench: Bench, before: Program, notes: list[str]) -> Oracle | None:
+    """The oracle of the original, where it has one that its float64 run bears out."""
+    try:
+        oracle = oracle_of(bench.loaded["before"], before.function, bench.plan)
+    except NoOracleError as error:
+        notes.append(f"oracle: none of the whole loss: {error}; float64 stands in for it")
+        return None
+    for ordinary in typical(bench.plan, "float32", bench.seed, 2):
+        one = row(ordinary, bench.plan, 0, ordinary.regime) or ordinary
+        wide = bench.try_run("before", "eager", "float64", one)
+        if wide is not None and wide.finite and not believed(oracle.truth(one), wide):
+            notes.append("oracle: set aside, as it and the float64 run differ on ordinary inputs")
+            return None
+    return oracle
+
+
+def _probed(programs: tuple[Program, ...], scratch: str) -> Iterator[Probed]:
+    from lossfix.verify.frameworks.watch import watch
+
+    for program in programs:
+        sites: list[Site] = []
+
+        def change(text: str, sites: list[Site] = sites) -> str:
+            new, found = instrument(text)
+            sites.extend(found)
+            return new
+
+        with contextlib.suppress(LoadError, SyntaxError):
+            loaded = load(program, scratch, change)
+            yield Probed(loaded, tuple(sites), watch)
 
 
 def _with_notes(verdict: Verdict, notes: list[str]) -> Verdict:

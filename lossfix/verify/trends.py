@@ -18,7 +18,6 @@ from lossfix.verify.results import Result, RunError
 RANKED = 48  # draws whose order is compared
 LIMIT_DRAWS = 12
 KEPT_DRAWS = 6  # on which a meaning contract is held to what it keeps
-SLOPE_DRAWS = 3  # on which a gradient is compared with differences of the value
 GROWTH = 4.0  # by which the sharpness grows from level to level
 
 
@@ -222,64 +221,6 @@ def _apart(twin: Result, after: Result, near: float, by_row: bool) -> str:
             what = "the value" if name == "value" else f"the gradient for {name}"
             return f"{what} is {new[wrong][0]:.9g} and not {true[wrong][0]:.9g}"
     return ""
-
-
-def own_gradient(bench: Bench, seed: int) -> Trend:
-    """Whether the new loss's gradient is the derivative of its own value, where the original's is.
-
-    By differences of the value along random directions, in float64; a point where two steps
-    disagree, such as a kink, decides nothing.
-    """
-    rng = np.random.default_rng((seed, 5))
-    for draw in typical(bench.plan, "float32", seed, SLOPE_DRAWS):
-        directions = {
-            name: rng.normal(0.0, 1.0, np.shape(draw.values[name])) for name in bench.differentiated
-        }
-        new = _slopes(bench, "after", draw, directions)
-        if new is None or abs(new[0] - new[1]) <= 1e-4 * abs(new[1]) + 1e-7:
-            continue
-        before = _run(bench, "before", draw)
-        old = _slopes(bench, "before", draw, directions)
-        if before is not None and not before.has_gradient:
-            old = (0.0, 0.0)  # there is none to be inconsistent with
-        if old is not None and abs(old[0] - old[1]) <= 1e-4 * abs(old[1]) + 1e-7:
-            return Trend(
-                f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "
-                f"which its value rises by {new[1]:.6g}",
-                evidence=plain_draw(draw),
-            )
-    return Trend()
-
-
-def _slopes(
-    bench: Bench, which: str, draw: Draw, directions: Mapping[str, Array]
-) -> tuple[float, float] | None:
-    """The gradient along the directions, and the difference quotient; None where undecided."""
-    try:
-        here = bench.run(which, "eager", "float64", draw.values)
-        quotients = [_quotient(bench, which, draw, directions, step) for step in (1e-4, 5e-5)]
-    except RunError:
-        return None
-    if not here.finite or not np.isfinite(quotients).all():
-        return None
-    if abs(quotients[0] - quotients[1]) > 1e-5 * abs(quotients[1]) + 1e-8:
-        return None
-    along = sum(
-        float(np.sum(gradient * directions[name]))
-        for name, gradient in here.gradients.items()
-        if gradient is not None
-    )
-    return along, quotients[1]
-
-
-def _quotient(
-    bench: Bench, which: str, draw: Draw, directions: Mapping[str, Array], step: float
-) -> float:
-    ends = []
-    for side in (step, -step):
-        moved = {n: np.asarray(draw.values[n]) + side * d for n, d in directions.items()}
-        ends.append(bench.run(which, "eager", "float64", {**draw.values, **moved}).value.sum())
-    return float(ends[0] - ends[1]) / (2.0 * step)
 
 
 def _both(bench: Bench, draw: Draw) -> tuple[Result | None, Result | None]:

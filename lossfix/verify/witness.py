@@ -32,6 +32,7 @@ from lossfix.verify.request import (
     options_from_json,
 )
 from lossfix.verify.results import Result, RunError
+from lossfix.verify.search import Probed, searched
 from lossfix.verify.wide import load_wide
 
 Answer = dict[str, Any]
@@ -102,7 +103,8 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
         if name in loaded:
             load_wide(loaded, name, replace(before, text=text), scratch)
     bench = Bench(loaded, Runner, plan, device, options.seed)
-    made = draws(plan, "float32", options.seed, hints.thresholds)
+    led = searched([Probed(watched, found[0], watch)], plan, options.seed)
+    made = [*draws(plan, "float32", options.seed, hints.thresholds), *led]
     lines = request["lines"]
     sites = tuple(replace(s, line=lines.get(str(s.line), s.line)) for s in found[0])
     spans, operands = request["spans"], request["operands"]
