@@ -145,9 +145,9 @@ def _broken(right: Case) -> Iterator[Case]:
 
 def judged(case: Case, session: Session, *, quick: bool) -> Outcomes:
     """The verdict of running, in all contexts if need be, and the proof of an equivalent one."""
-    first = _run(case, session, QUICK)
     if case.mutant is None:
-        return Outcomes(case, first if quick else _run(case, session, WHOLE))
+        return Outcomes(case, _run(case, session, QUICK if quick else WHOLE))
+    first = _run(case, session, QUICK)
     if first.outcome is Outcome.REFUTED:
         return Outcomes(case, first, _proof(case) if case.rule.contract.by_default else "")
     proof = _proof(case)

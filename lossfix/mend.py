@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lossfix.check import findings_of, open_source, with_problems
+from lossfix.confirming import Confirmer
 from lossfix.errors import LossfixError, RewriteError, SourceError
 from lossfix.graph.module import NO_OVERRIDES
 from lossfix.proving import Prover
@@ -26,6 +27,7 @@ from lossfix.rules.rule import Rule
 from lossfix.source.files import Source, write_source
 from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
+from lossfix.verify.confirm import Confirmation, Status
 from lossfix.verify.verdict import Outcome, Verdict
 
 Ask = Callable[[FindingRow, str], bool]
@@ -41,7 +43,7 @@ _STEPS: tuple[tuple[str, ...], ...] = (
 
 @dataclass(frozen=True)
 class Settings:
-    """What a person asked for. `prover` is None where nothing is to be run."""
+    """What a person asked for. `prover` is None where no fix is to be run."""
 
     rules: Sequence[Rule]
     allow: frozenset[str] = frozenset()  # contract names and rule codes, as `allowed_by` gives
@@ -50,6 +52,7 @@ class Settings:
     ask: Ask | None = None
     prover: Prover | None = None
     roles: RoleOverrides = NO_OVERRIDES
+    confirmer: Confirmer | None = None  # only what it confirms is fixed
 
 
 @dataclass
@@ -83,6 +86,7 @@ class _Mending:
         self.path = source.path
         self.progress = _Progress(source.text)
         self.chosen: frozenset[Site] | None = None
+        self.confirmations: dict[Site, Confirmation] = {}
 
     def row(self) -> FileRow:
         """Raises SourceError and RuleError."""
@@ -92,6 +96,8 @@ class _Mending:
         waiting: Sequence[Finding] = [found for found in findings if not found.suppressed]
         if not waiting:
             return self._row(findings, (), "")
+        if self.settings.confirmer is not None:
+            self._confirm(waiting, self.settings.confirmer)
         if self.settings.ask is not None:
             self.chosen = frozenset(self._asked(findings))
         for contracts in _STEPS:
@@ -131,11 +137,24 @@ class _Mending:
 
     # which fixes
 
+    def _confirm(self, findings: Sequence[Finding], confirmer: Confirmer) -> None:
+        """Looks for a witness of each fix that may be made; each is one finding of the original."""
+        for finding in findings:
+            if finding.fixable and self._is_opted_in(finding):
+                found = confirmer.finding(finding, self.source, self.settings.roles)
+                self.confirmations[site_of(finding)] = found
+
+    def _is_confirmed(self, finding: Finding) -> bool:
+        if self.settings.confirmer is None:
+            return True
+        found = self.confirmations.get(site_of(finding))
+        return found is not None and found.status is Status.CONFIRMED
+
     def _asked(self, findings: Sequence[Finding]) -> Iterator[Site]:
         assert self.settings.ask is not None
         text = Text(self.source.text)
         for finding in findings:
-            if not finding.fixable:
+            if not finding.fixable or not self._is_confirmed(finding):
                 continue
             site = site_of(finding)
             alone = self._rewrite(self.source.text, _only(site, lambda _: ""))
@@ -145,6 +164,9 @@ class _Mending:
                 yield site
 
     def _allowed(self, finding: Finding) -> bool:
+        return self._is_opted_in(finding) and self._is_confirmed(finding)
+
+    def _is_opted_in(self, finding: Finding) -> bool:
         if self.chosen is not None:
             return site_of(finding) in self.chosen
         contract = finding.rule.contract
@@ -157,10 +179,14 @@ class _Mending:
             return "refuted: running both versions showed a difference"
         if self.chosen is not None:
             return "declined"
-        if not self._allowed(finding):
+        if not self._is_opted_in(finding):
             contract = finding.rule.contract
             name = finding.rule.code if contract.by_name_only else contract.name
             return f"needs-opt-in: --allow {name}"
+        if not self._is_confirmed(finding):
+            found = self.confirmations.get(site_of(finding))
+            why = f"{found.status.value}: {found.reason}" if found else "no finding of the original"
+            return f"not-confirmed: {why}"
         return "withheld: it would change what other fixes made"
 
     # one contract after the other
@@ -252,7 +278,8 @@ class _Mending:
         for finding in findings:
             if finding.suppressed:
                 continue
-            row = finding_row(finding, path, text)
+            confirmation = self.confirmations.get(site_of(finding))
+            row = replace(finding_row(finding, path, text), confirmation=confirmation)
             made = applied.take(finding)
             stayed = None if made is not None else left.take(finding)
             if made is not None:

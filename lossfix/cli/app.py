@@ -163,6 +163,9 @@ def rewrite(
     exclude: Exclude = None,
     config: ConfigFile = None,
     no_config: NoConfig = False,
+    confirmed: Annotated[
+        bool, typer.Option("--confirmed", help="Fix only what shows when the loss is run.")
+    ] = False,
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
@@ -191,6 +194,7 @@ def rewrite(
         device=device.value,
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
+        confirmed=confirmed,
     )
 
 

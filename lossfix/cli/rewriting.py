@@ -11,6 +11,7 @@ from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import plans_of
 from lossfix.config import Flags
+from lossfix.confirming import confirmer_for
 from lossfix.errors import SourceError, VerifyError
 from lossfix.mend import Ask, Settings, mend_file
 from lossfix.proving import Prover
@@ -32,6 +33,7 @@ def rewrite_paths(
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
+    confirmed: bool = False,
 ) -> int:
     """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError.
 
@@ -48,6 +50,9 @@ def rewrite_paths(
             prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
             if device == "gpu":
                 _ = prover.session().device  # raises NoDevice before any file is read
+        confirmer = None
+        if confirmed:
+            confirmer = stack.enter_context(confirmer_for(device, inputs))
         ask = _asker() if interactive else None
         step = stack.enter_context(progress("rewriting"))
         for plan in plans:
@@ -64,6 +69,7 @@ def rewrite_paths(
                 ask,
                 prover,
                 plan.config.roles,
+                confirmer,
             )
             files.append(mend_file(plan.target.path, settings, plan.target.function))
     _show(files, write, output_format)
