@@ -124,11 +124,30 @@ def _in_spans(site: Site, spans: Sequence[Sequence[int]]) -> bool:
 
 
 def _searched(search: _Search) -> Answer:
-    runs = [(d, r) for d in search.made if (r := search.watched_at(d)) is not None]
+    runs = _runs(search)
     if not runs:
         return {"status": "not run", "reason": "the loss ran in no regime"}
-    if not any(record.site in search.inside for _, run in runs for record in run.records):
-        return {"status": "not run", "reason": _unreached(search.plan)}
+    if _reached(search, runs):
+        return _looked(search, runs)
+    for flip in _flips(search):
+        with flip as (other, how):
+            runs = _runs(other)
+            if _reached(other, runs):
+                answer = _looked(other, runs)
+                return {**answer, "reason": f"with {how}: {answer['reason']}"}
+    reason = "the loss was run, and never came to this code: some setting leads elsewhere"
+    return {"status": "not run", "reason": f"{reason} ({plan_text(search.plan)})"}
+
+
+def _runs(search: _Search) -> list[tuple[Draw, Any]]:
+    return [(d, r) for d in search.made if (r := search.watched_at(d)) is not None]
+
+
+def _reached(search: _Search, runs: Sequence[tuple[Draw, Any]]) -> bool:
+    return any(record.site in search.inside for _, run in runs for record in run.records)
+
+
+def _looked(search: _Search, runs: Sequence[tuple[Draw, Any]]) -> Answer:
     by_row = isinstance(search.contract, Meaning) and search.contract.by_row
     for look in (_cured,) if by_row else (_born, _lost, _cured):
         answer = look(search, runs)
@@ -142,10 +161,38 @@ def _searched(search: _Search) -> Answer:
     }
 
 
-def _unreached(plan: Plan) -> str:
-    settings = ", ".join(f"{name}={value!r}" for name, value in plan.settings.items())
-    with_them = f" (with {settings})" if settings else ""
-    return f"the loss was run, and never came to this code{with_them}: a setting may lead elsewhere"
+def _flips(search: _Search) -> Iterator[contextlib.AbstractContextManager[tuple[_Search, str]]]:
+    """The loss with one flag the other way round: an argument's default, or an attribute."""
+    for name, parameter in search.bench.loaded["before"].signature.parameters.items():
+        if isinstance(parameter.default, bool) and name not in search.plan.settings:
+            yield _with_setting(search, name, not parameter.default)
+    owner = getattr(search.bench.loaded["before"].function, "__self__", None)
+    for name, value in vars(owner).items() if hasattr(owner, "__dict__") else ():
+        if isinstance(value, bool) and not name.startswith("_"):
+            yield _with_attribute(search, name, not value)
+
+
+@contextlib.contextmanager
+def _with_setting(search: _Search, name: str, value: bool) -> Iterator[tuple[_Search, str]]:
+    plan = replace(search.plan, settings={**search.plan.settings, name: value})
+    old = search.bench
+    bench = Bench(old.loaded, old.make_run, plan, old.device, old.seed)
+    yield replace(search, bench=bench), f"{name}={value}"
+
+
+@contextlib.contextmanager
+def _with_attribute(search: _Search, name: str, value: bool) -> Iterator[tuple[_Search, str]]:
+    old = search.bench
+    losses = [*old.loaded.values(), search.watched]
+    owners = [owner for one in losses if (owner := getattr(one.function, "__self__", None))]
+    for owner in owners:
+        setattr(owner, name, value)
+    try:
+        bench = Bench(old.loaded, old.make_run, old.plan, old.device, old.seed)
+        yield replace(search, bench=bench), f"self.{name}={value}"
+    finally:
+        for owner in owners:
+            setattr(owner, name, not value)
 
 
 def plan_text(plan: Plan) -> str:
