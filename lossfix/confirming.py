@@ -184,7 +184,7 @@ def _mended(finding: Finding, source: Source, roles: RoleOverrides) -> str:
         return ""
     site = site_of(finding)
     try:
-        return rewrite_text(
+        changed = rewrite_text(
             source.text,
             source.path,
             [finding.rule],
@@ -194,6 +194,7 @@ def _mended(finding: Finding, source: Source, roles: RoleOverrides) -> str:
         ).text
     except (SyntaxError, RewriteError):
         return ""
+    return "" if changed == source.text else changed
 
 
 def _twin(finding: Finding, source: Source, roles: RoleOverrides) -> str:

@@ -221,10 +221,18 @@ def _born(search: _Search, runs: Sequence[tuple[Draw, Any]]) -> Answer | None:
         total = _worst_of(run)
         if total == "ok" or (draw.regime in FAR and not _true_is_finite(search, draw)):
             continue
-        site, _ = _birth(search, run)
-        if site is not None:
+        if _birth(search, run, search.inside)[0] is not None and _goes(search, draw, run):
             return _shown_birth(search, draw, run)
     return None
+
+
+def _goes(search: _Search, draw: Draw, run: Any) -> bool:
+    """Whether mending the finding takes this away, or what is left has another birth place."""
+    if "after" not in search.bench.loaded:
+        return True
+    after = search.bench.try_run("after", "eager", "float32", draw)
+    outside = frozenset(range(len(search.sites))) - search.inside
+    return after is None or after.finite or _birth(search, run, outside)[0] is not None
 
 
 def _shown_birth(search: _Search, draw: Draw, run: Any) -> Answer:
@@ -235,10 +243,10 @@ def _shown_birth(search: _Search, draw: Draw, run: Any) -> Answer:
         again = search.watched_at(alone) if alone is not None else None
         if alone is None or again is None or _worst_of(again) == "ok":
             continue
-        if _birth(search, again)[0] is not None:
+        if _birth(search, again, search.inside)[0] is not None and _goes(search, alone, again):
             draw, run = alone, again
             break
-    site, how = _birth(search, run)
+    site, how = _birth(search, run, search.inside)
     assert site is not None
     total = _worst_of(run)
     article = "an" if total.startswith("i") else "a"
@@ -247,8 +255,8 @@ def _shown_birth(search: _Search, draw: Draw, run: Any) -> Answer:
     )
 
 
-def _birth(search: _Search, run: Any) -> tuple[Site | None, str]:
-    """The site in the finding's text where a number that is not finite is born, and how."""
+def _birth(search: _Search, run: Any, where: frozenset[int]) -> tuple[Site | None, str]:
+    """The site among some where a number that is not finite is born, and how."""
     operands = _operands(search, run)
     users: defaultdict[int, set[int]] = defaultdict(set)  # of a tensor, by its key
     for index, read in enumerate(operands):
@@ -256,7 +264,7 @@ def _birth(search: _Search, run: Any) -> tuple[Site | None, str]:
             users[run.records[operand].key].add(index)
     for index, record in enumerate(run.records):
         site = search.sites[record.site]
-        if record.site not in search.inside or not site.op:
+        if record.site not in where or not site.op:
             continue
         values = [run.records[operand] for operand in operands[index]]
         forward = _kind(record.array)
