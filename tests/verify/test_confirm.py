@@ -49,6 +49,7 @@ def loss(body, arguments="y_true, y_pred"):
         ("LF404", "tf.reduce_mean(tf.square(y_true - y_pred))", "with sample_weight"),
         ("LF401", "tf.reduce_mean(tf.square(y_true[:, 0] - y_pred), axis=-1)", "row by row"),
         ("LF127", "tf.reduce_mean(tf.exp(y_pred) - 1)", "with this mended"),
+        ("LF148", "tf.reduce_mean(y_pred ** 2) - tf.reduce_mean(y_pred) ** 2", "with this mended"),
         ("LF301", "tf.reduce_mean(tf.square(y_true - y_pred.numpy()))", "no gradient passes"),
     ],
 )  # fmt: skip
@@ -67,6 +68,20 @@ def test_the_witness_shows_the_defect_to_who_runs_it_again(confirmed):
 
 
 FLAT = "tf.reduce_mean(tf.math.log(tf.sigmoid(1e-3 * tf.tanh(y_pred))))"  # healthy, with a finding
+
+
+def test_digits_that_are_lost_are_traced_to_where_no_fix_is_known(confirmed):
+    text = HEAD + textwrap.dedent("""
+        def window_loss(y_true, y_pred):
+            kernel = tf.ones([2, 2, 3, 1])
+            total = tf.nn.conv2d(y_pred, filters=kernel, strides=1, padding="VALID")
+            squares = tf.nn.conv2d(y_pred * y_pred, filters=kernel, strides=1, padding="VALID")
+            average = total / 12.0
+            return tf.reduce_mean(squares - average * total)
+    """)
+    (found,) = confirmed(text, "LF148")
+    assert found.status.value == "confirmed", found.reason
+    assert "is an error, of exact numbers (line 10, squares - average * total)" in found.reason
 
 
 def test_what_cannot_happen_is_not_reproduced_and_it_says_what_was_tried(confirmed):

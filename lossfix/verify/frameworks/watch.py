@@ -44,15 +44,16 @@ def watch(
     differentiated: tuple[str, ...],
     above: bool | frozenset[int] = False,
     bump: int | None = None,
+    wide: bool = False,
 ) -> Watched:
-    """Runs `function` eagerly in float32. Raises RunError.
+    """Runs `function` eagerly in float32, or in float64 where it is `wide`. Raises RunError.
 
     `above` also takes every value's gradient to the inputs, by random weights; where it is a set of
     sites, theirs alone, of the sum of their entries. `bump` is the number of a record whose
     value is changed on its way, to see whether the loss depends on it.
     """
     tensors = {
-        name: tf.constant(v.astype(np.float32) if v.dtype == np.float64 else v)
+        name: tf.constant(v.astype(np.float32) if v.dtype == np.float64 and not wide else v)
         for name, v in values.items()
     }
     seen: list[tuple[int, Any]] = []
