@@ -57,15 +57,15 @@ def test_what_a_file_must_spell(text, passes):
     assert words_of(RULES).in_file(text, "plain.py") is passes
 
 
-METRIC = "import tensorflow as tf\n\n\ndef evaluate(model, x, hinted):\n    loss = model(x) / 2\n"
+METRIC = "import tensorflow as tf\n\n\ndef accuracy(model, x, hinted):\n    loss = model(x) / 2\n"
 
 
 @pytest.mark.parametrize(
     ("line", "lifted"),
     [
         ("return loss", ()),  # a metric holds no finding
-        ("return opt.minimize(loss)", ("evaluate",)),
-        ("model.compile(loss=hinted)", ("evaluate",)),
+        ("return opt.minimize(loss)", ("accuracy",)),
+        ("model.compile(loss=hinted)", ("accuracy",)),
         ("model.compile(hinted_loss=hinted)", ()),
     ],
 )
