@@ -41,7 +41,10 @@ _SINK_CALLS = tuple(
 )
 _FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
 _CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
-_LOSS_ARGUMENT = re.compile(r"(?<!\w)loss(?:es|_fn|_func|_function)?(?:=|\s+=(?=[^\n=]*[,)]))")
+_LOSS_ARGUMENT = re.compile(
+    r"(?:(?<!\w)(?=loss\w*=[^=])|[(,]\s*)loss(?:es|_fn|_func|_function)?\s*=[^=]"
+)
+"""A loss that is handed over by a keyword, and none that is assigned as assignments are spaced."""
 _GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
 
 
