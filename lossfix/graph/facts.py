@@ -169,8 +169,12 @@ class Facts:
     def ranges(self, dtype: str = "float32") -> Ranges:
         """The ranges of the unit's values in that dtype, and what they come from."""
         if dtype not in self._ranges:
-            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+            self._ranges[dtype] = Ranges(self._named_interval, dtype, self._is_tensor)
         return self._ranges[dtype]
+
+    def _is_tensor(self, node: Node) -> bool:
+        """Whether the value takes every value of its range, as a setting does not."""
+        return self.varied(node) or self.role(node) is not Role.SETTING
 
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""

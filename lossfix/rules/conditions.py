@@ -9,7 +9,7 @@ from lossfix.graph.express import is_random
 from lossfix.graph.formats import FORMATS
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
-from lossfix.graph.ranges import is_minus_its_max
+from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
 
