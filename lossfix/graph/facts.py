@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Call, Kind, Node, Role, Unit
+from lossfix.graph.nodes import (
+    CONST,
+    FREE,
+    INPUT,
+    JOIN,
+    OPAQUE,
+    Call,
+    Kind,
+    Node,
+    Role,
+    Unit,
+    reached,
+)
 from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
@@ -115,33 +127,13 @@ class Facts:
     def useful(self, node: Node) -> bool:
         """Whether the loss depends on the value; gradients stop at `stop_gradient`."""
         if self._useful is None:
-            self._useful = set()
-            todo = list(self.unit.results)
-            while todo:
-                current = todo.pop()
-                if id(current) in self._useful:
-                    continue
-                self._useful.add(id(current))
-                if current.op != "stop_gradient" and not is_shape(current):
-                    todo.extend(current.args)
+            self._useful = {id(each) for each in reached(self.unit.results, _passed_back)}
         return id(node) in self._useful
 
     def carries(self, node: Node) -> bool:
         """Whether the loss depends on the value by more than an index or a condition."""
         if self._carrying is None:
-            self._carrying = set()
-            todo = list(self.unit.results)
-            while todo:
-                current = todo.pop()
-                if id(current) in self._carrying:
-                    continue
-                self._carrying.add(id(current))
-                if current.op in _CHOOSES:
-                    todo.extend(current.args[_CHOOSES[current.op]])
-                elif current.op == OPAQUE and current.name == "[]":
-                    todo.extend(current.args[:1])
-                else:
-                    todo.extend(current.args)
+            self._carrying = {id(each) for each in reached(self.unit.results, _carried)}
         return id(node) in self._carrying
 
     def active(self, node: Node) -> bool:
@@ -200,23 +192,12 @@ class Facts:
             return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
         return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 
-    def _reached(self) -> Iterator[Node]:
-        """Every value of the unit's text, and those that the functions it calls make of them."""
-        seen: set[int] = set()
-        todo = [*self.unit.results, *self.unit.nodes]
-        while todo:
-            node = todo.pop()
-            if id(node) not in seen:
-                seen.add(id(node))
-                yield node
-                todo.extend(node.args)
-
     def _probabilities(self) -> set[int]:
         """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie
         in [0, 1]."""
         if self._likely is None:
             self._likely = set()
-            for node in self._reached():
+            for node in reached((*self.unit.results, *self.unit.nodes)):
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
                 elif node.op == "log":
@@ -258,6 +239,18 @@ class Facts:
         if node.op in ("sum", "mean", "max", "min", "prod", "logsumexp", "std", "variance"):
             return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
         return bool(node.args) and node.op != OPAQUE and all(self.scalar(a) for a in node.args)
+
+
+def _passed_back(node: Node) -> Sequence[Node]:
+    """The arguments that a gradient goes on to."""
+    return () if node.op == "stop_gradient" or is_shape(node) else node.args
+
+
+def _carried(node: Node) -> Sequence[Node]:
+    """The arguments that the value itself comes from, and that do not only choose."""
+    if node.op in _CHOOSES:
+        return node.args[_CHOOSES[node.op]]
+    return node.args[:1] if node.op == OPAQUE and node.name == "[]" else node.args
 
 
 def _viewed_inputs(node: Node) -> set[int]:

@@ -39,11 +39,6 @@ class Interval:
         above = self.low < point or (self.low == point and not self.low_open)
         return above and (point < self.high or (self.high == point and not self.high_open))
 
-    def meets(self, low: float, high: float) -> bool:
-        """Whether the value can lie in the closed [low, high]."""
-        above = self.low < high or (self.low == high and not self.low_open)
-        return above and (low < self.high or (self.high == low and not self.high_open))
-
     @property
     def unknown(self) -> bool:
         """Neither end is known."""

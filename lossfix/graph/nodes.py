@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Union
@@ -120,14 +120,25 @@ class Node:
 
     def walk(self) -> Iterator[Node]:
         """This node and all that it is computed from, each once, nearest first."""
-        seen: set[int] = set()
-        todo = deque([self])
-        while todo:
-            node = todo.popleft()
-            if id(node) not in seen:
-                seen.add(id(node))
-                yield node
-                todo.extend(node.args)
+        return reached((self,))
+
+
+def _arguments(node: Node) -> Sequence[Node]:
+    return node.args
+
+
+def reached(
+    roots: Iterable[Node], onward: Callable[[Node], Sequence[Node]] = _arguments
+) -> Iterator[Node]:
+    """The roots and all that `onward` leads to from them, each once, nearest first."""
+    seen: set[int] = set()
+    todo = deque(roots)
+    while todo:
+        node = todo.popleft()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            todo.extend(onward(node))
 
 
 INPUT = "input"  # a parameter of the unit

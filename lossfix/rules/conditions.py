@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from lossfix.graph.express import is_random
-from lossfix.graph.formats import FORMATS
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
 from lossfix.graph.relations import is_minus_its_max
@@ -57,23 +55,7 @@ def _interval(match: Match, name: str) -> Interval:
 
 def reaches(name: str, point: float) -> Condition:
     """The value comes to `point`, as far as derivation tells: never of a value nobody knows."""
-    return reaches_in(name, point, "float32")
-
-
-def reaches_in(name: str, point: float, dtype: str) -> Condition:
-    """The value comes to `point` where the inputs are float16, bfloat16, float32 or float64."""
-    return lambda match: match.facts.ranges(dtype).reaches(match.values[name], point)
-
-
-def touches(name: str, low: float, high: float) -> Condition:
-    """The value comes into the closed [low, high], as far as derivation tells."""
-
-    def holds(match: Match) -> bool:
-        found, ranges = _interval(match, name), match.facts.ranges()
-        points = {low, high, found.low, found.high}
-        return any(low <= p <= high and ranges.reaches(match.values[name], p) for p in points)
-
-    return holds
+    return lambda match: match.facts.ranges().reaches(match.values[name], point)
 
 
 def may_be_zero(name: str) -> Condition:
@@ -117,16 +99,6 @@ def near(name: str, point: float) -> Condition:
     return holds
 
 
-def root_range(low: float = -math.inf, high: float = math.inf) -> Condition:
-    """The matched value's own range meets [low, high]."""
-
-    def holds(match: Match) -> bool:
-        found = match.facts.interval(match.root)
-        return found.low <= high and found.high >= low
-
-    return holds
-
-
 def inside(name: str, low: float, high: float) -> Condition:
     """The value's range lies within [low, high]."""
 
@@ -135,28 +107,6 @@ def inside(name: str, low: float, high: float) -> Condition:
         return low <= found.low and found.high <= high
 
     return holds
-
-
-def bound_rounds_away(name: str, point: float, dtype: str = "float32") -> Condition:
-    """The value is a number of the text that is written as another than `point`, and is `point`.
-
-    `1 - 1e-8` is 1 in float32, `1 - 1e-3` in bfloat16, and `1e-8` is 0 in float16: a guard such as
-    clip(p, low, high) is idle at a bound that rounds away. A bound that is written as 0 or 1
-    guards nothing, and is not meant.
-    """
-
-    def holds(match: Match) -> bool:
-        written = match.values[name]
-        if written.op != CONST or not isinstance(written.value, (int, float)):
-            return False
-        return written.value != point and FORMATS[dtype].nearest(float(written.value)) == point
-
-    return holds
-
-
-def guard_is_idle(low: str, high: str, dtype: str = "float32") -> Condition:
-    """A bound of clip(p, low, high) is meant to keep p off 0 or 1, and rounds to 0 or to 1."""
-    return any_of(bound_rounds_away(low, 0.0, dtype), bound_rounds_away(high, 1.0, dtype))
 
 
 def one_settled(first: str, second: str) -> Condition:
@@ -279,10 +229,6 @@ def one_rank_more(higher: str, lower: str) -> Condition:
 def at_root(match: Match) -> bool:
     """The matched value is the loss itself, and not a part of it."""
     return any(match.root.number == result.number for result in match.unit.results)
-
-
-def same_value(first: str, second: str) -> Condition:
-    return lambda match: match.values[first].number == match.values[second].number
 
 
 def root_is_probability_complement(match: Match) -> bool:

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
 
@@ -169,16 +169,8 @@ def _asks_for_none(part: ast.Compare) -> bool:
 
 def _reads(node: Node, numbers: set[int]) -> bool:
     """Whether a value of `numbers` is in what `node` is computed from, and not only its shape."""
-    seen: set[int] = set()
-    todo = [node]
-    while todo:
-        current = todo.pop()
-        if current.number in numbers:
-            return True
-        if id(current) not in seen and not is_shape(current):
-            seen.add(id(current))
-            todo.extend(current.args)
-    return False
+    values = reached((node,), lambda current: () if is_shape(current) else current.args)
+    return any(current.number in numbers for current in values)
 
 
 # what a value is made of

@@ -5,7 +5,6 @@ The slice is written to a file named as the original, because AutoGraph reads a 
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import inspect
 import itertools
@@ -188,13 +187,3 @@ def _guessed(callable_: Callable[..., Any], name: str, notes: list[str]) -> dict
         values[parameter.name] = value
         notes.append(f"{name}: {parameter.name}={value!r} was guessed")
     return values
-
-
-def function_line(program: Program) -> int:
-    """The 1-based line of the function's `def`, or 1 where it cannot be found."""
-    from lossfix.verify.slice import find_function
-
-    try:
-        return find_function(ast.parse(program.text), program.function).lineno
-    except (SliceError, SyntaxError, ValueError):
-        return 1
