@@ -36,6 +36,7 @@ Witness = frozenset[Place]
 _MOST = 6  # witnesses kept for one end
 _DEEPEST = 60  # what hangs on more operations than that is not followed
 
+_FROM_OUTSIDE = frozenset({INPUT, FREE, "variable"})
 _ROWS = frozenset({"softmax", "one_hot"})
 _OWN = frozenset(  # an end of these is attained whatever else holds, where they have it at all
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not any "
@@ -44,7 +45,7 @@ _OWN = frozenset(  # an end of these is attained whatever else holds, where they
     "bincount".split()
 )
 _RANDOM = frozenset({"random_uniform", "uniform", "rand"})  # not all of them are 0
-_PICKS = frozenset("gather gather_nd boolean_mask batch_gather".split())
+_PICKS = frozenset("gather gather_nd boolean_mask batch_gather take take_along_axis".split())
 _SPLITS = frozenset("column column_kept".split())
 _SUMS = frozenset("sum mean cumsum norm euclidean_norm".split())
 
@@ -132,8 +133,8 @@ class Evidence:
             return
         if node.op == CONST:
             yield frozenset()
-        elif node.op in (INPUT, FREE):
-            if math.isfinite(value) or self._moves(node):
+        elif node.op in _FROM_OUTSIDE:
+            if self._moves(node) or node.value == value or found.low == found.high:
                 yield frozenset({Place(node.number, (), (end,), False)})
         elif node.op == JOIN:
             yield from self._joined(node, end, value)
@@ -145,8 +146,8 @@ class Evidence:
             yield self._own(node, (node.op, node.number, end), row=True)
         elif op in _OWN or self._belongs_together(node, end):
             yield self._own(node, (node.op, node.number, end))
-        elif op in _SPLITS:
-            yield from self._picked(node, end, split=True)
+        elif _is_pick(node):
+            yield from self._picked(node, end)
         elif op in ("sin", "cos"):
             if self._of(node.args[0]).unknown:
                 yield self._own(node, (node.op, node.number, end))
@@ -197,8 +198,8 @@ class Evidence:
             return
         if tail in _OWN:
             yield self._own(node, (tail, node.number, end), row=tail in _RANDOM)
-        elif node.name == "[]" or tail in _PICKS:
-            yield from self._picked(node, end, split=tail in _PICKS)
+        elif _is_pick(node):
+            yield from self._picked(node, end)
         elif not is_known(node):
             if self._moves(node):
                 yield frozenset({Place(node.number, (), (end,), False)})
@@ -212,9 +213,9 @@ class Evidence:
             self._moving[id(node)] = (node, moves)
         return self._moving[id(node)][1]
 
-    def _picked(self, node: Node, at: At, split: bool) -> Iterator[Witness]:
+    def _picked(self, node: Node, at: At) -> Iterator[Witness]:
         """A part of a value; an element of a row by itself is no row."""
-        index = operand(node) if node.op == OPAQUE else 0
+        index, split = operand(node) if node.op == OPAQUE else 0, node.name != "[]"
         part = _part(node)
         for way in self._at(node.args[index or 0], at):
             yield frozenset(p._replace(part=(*p.part, part), row=p.row and not split) for p in way)
@@ -260,7 +261,7 @@ class Evidence:
             if getattr(found, end) == 0.0:
                 return self.witnesses(node, end)
         if _is_pick(node):
-            return tuple(self._picked(node, "zero", split=node.op in _SPLITS))
+            return tuple(self._picked(node, "zero"))
         if is_deviation(node) or all(self.witnesses(node, e) for e in _ENDS):
             return (self._own(node, ("zero", node.number)),)
         return ()
@@ -294,7 +295,7 @@ class Evidence:
         found: set[tuple[int, tuple[str, ...]]] = set()
         if is_shape(node):
             return frozenset()
-        if node.op in (INPUT, FREE) or (node.op == OPAQUE and not is_known(node)):
+        if node.op in _FROM_OUTSIDE or (node.op == OPAQUE and not is_known(node)):
             found.add((node.number, ()))
         else:
             found.update(*(self._leaves_of(arg) for arg in node.args))
@@ -310,8 +311,9 @@ def _plain(node: Node) -> str:
 
 
 def _is_pick(node: Node) -> bool:
-    tail = node.name.rpartition(".")[2]
-    return node.op in _SPLITS or (node.op == OPAQUE and (node.name == "[]" or tail in _PICKS))
+    if node.op != OPAQUE:
+        return node.op in _SPLITS or node.op in _PICKS
+    return node.name == "[]" or node.name.rpartition(".")[2] in _PICKS
 
 
 def _part(node: Node) -> str:

@@ -24,6 +24,7 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
@@ -166,6 +167,8 @@ class Facts:
 
     def _is_tensor(self, node: Node) -> bool:
         """Whether the value takes every value of its range, as a setting does not."""
+        if node.op == OPAQUE and node.name.rpartition(".")[2] in _FED:
+            return True
         return self.varied(node) or self.role(node) is not Role.SETTING
 
     def _named_interval(self, node: Node) -> Interval:

@@ -15,6 +15,7 @@ from lossfix.graph.formats import FLOAT32, Format
 from lossfix.graph.intervals import (
     ANYTHING,
     UNIT,
+    UNKNOWN,
     Interval,
     absolute,
     add,
@@ -348,9 +349,10 @@ TRANSFER: Mapping[str, Transfer] = {
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
-        "variable to_numpy to_float".split(),
+        "gather gather_nd boolean_mask take take_along_axis to_numpy to_float".split(),
         _same,
     ),
+    "variable": _sure(UNKNOWN),  # what it begins with is not what training leaves in it
 }
 """How each op moves intervals; `cast` and `where` depend on more than intervals."""
 

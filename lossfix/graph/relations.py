@@ -10,6 +10,7 @@ from lossfix.graph.nodes import CONST, Node
 
 _GRADIENTLESS = frozenset({"stop_gradient", "identity"})
 _RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze"}
+_REARRANGED = _RESHAPED | {"transpose", "flatten"}
 _PEAKS = ("max", "logsumexp")
 
 
@@ -60,9 +61,9 @@ def _bare(node: Node) -> Node:
     return node
 
 
-def _unwrapped(node: Node) -> Node:
+def _unwrapped(node: Node, ops: frozenset[str] = _RESHAPED) -> Node:
     """The value before axes were added or taken out."""
-    while node.op in _RESHAPED or _is_new_axis(node):
+    while node.op in ops or _is_new_axis(node):
         node = node.args[0]
     return node
 
@@ -109,11 +110,12 @@ def is_minus_its_max(node: Node) -> bool:
 
 
 def is_deviation(node: Node) -> bool:
-    """`x - mean(x)`, or from its maximum or minimum: 0 where all of x is equal."""
+    """`x - mean(x)`, or x[:, None] - x[None]: 0 where all of x is equal."""
     if node.op != "sub":
         return False
     first, second = node.args
-    return any(
+    origins = {_unwrapped(arg, _REARRANGED).number for arg in node.args}
+    return len(origins) == 1 or any(
         _is_peak(shift, _bare(value), ("mean", "max", "min"))
         for value, shift in ((first, second), (second, first))
     )

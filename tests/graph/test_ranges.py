@@ -52,6 +52,8 @@ def range_of(expression, dtype="float32", **how):
         ("tf.stop_gradient(tf.nn.softmax(y_pred))[..., 0]", UNIT),
         ("tf.reshape(tf.transpose(tf.nn.softmax(y_pred)), [-1])", UNIT),
         ("tf.gather(tf.nn.softmax(y_pred), y_true)", UNIT),
+        ("tf.boolean_mask(tf.nn.softmax(y_pred), y_true > 0)", UNIT),
+        ("tf.Variable(tf.zeros([3]))", UNKNOWN),
         ("tf.concat([tf.sigmoid(y_pred), tf.tanh(y_pred)], -1)", Interval(-1.0, 1.0)),
         ("tf.concat(axis=-1, values=[tf.sigmoid(y_pred), tf.zeros([2])])", UNIT),
         ("tf.stack([tf.sigmoid(y_pred), 3.0 * tf.sigmoid(y_pred)])", Interval(0.0, 3.0)),
