@@ -56,7 +56,7 @@ def reached(body, *points, arguments="y_true, y_pred", dtype="float32"):
         "return tf.square(tf.expand_dims(y_pred, 1) - tf.expand_dims(y_pred, 0))",
         "return tf.square(y_pred - tf.transpose(y_pred))",
         "return tf.nn.relu(tf.matmul(tf.placeholder(tf.float32), tf.get_variable('w', [3])))",
-        "return tf.sigmoid(tf.matmul(tf.placeholder(tf.float32), tf.Variable(tf.random_uniform([3]))))",
+        "return tf.sigmoid(tf.placeholder(tf.float32) * tf.Variable(tf.random_uniform([3])))",
         "return tf.einsum('...i,...i->...', y_pred, y_pred)",
         "return tf.einsum('ij,ij->i', tf.nn.relu(y_pred), tf.nn.relu(y_true))",
         "return tf.reduce_max(y_pred) - tf.reduce_min(y_pred)",
