@@ -71,7 +71,7 @@ class Cache:
             self.save()
 
     def save(self) -> None:
-        """Write what was handed in, save for answers that rest on a path that the run saw change."""
+        """Write what was handed in, but no answer that rests on what changed during the run."""
         paths: set[bytes] = set().union(*(reads for _, reads in self._results))
         moved = {path for path in paths if self._moved(path)}
         results = [result for result, reads in self._results if not reads & moved]
