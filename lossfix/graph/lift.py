@@ -6,6 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from lossfix.graph.calls import lift_call
@@ -23,7 +24,13 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
-from lossfix.graph.rebinding import captured_names, outer_names, rebound_names, stored_names
+from lossfix.graph.rebinding import (
+    TRIES,
+    captured_names,
+    outer_names,
+    rebound_names,
+    stored_names,
+)
 
 Scope = Mapping[str, Node]
 _NO_NAMES: frozenset[str] = frozenset()
@@ -341,7 +348,8 @@ class Lifter:
         for handler in statement.handlers:
             self.note_captured(handler)
         named = {handler.name for handler in statement.handlers if handler.name is not None}
-        unsure = frozenset(stored_names(statement.body) | named)
+        run_before = [statement.body, *([] if isinstance(statement, ast.Try) else handlers)]
+        unsure = frozenset(named | stored_names(chain(*run_before)))
         ended = self._branches([[*statement.body, *statement.orelse], *handlers], unsure)
         return self.body(statement.finalbody) or ended
 
@@ -423,7 +431,7 @@ _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.While: Lifter._loop,
     ast.With: Lifter._with,
     ast.AsyncWith: Lifter._with,
-    ast.Try: Lifter._try,
+    **dict.fromkeys(TRIES, Lifter._try),
     ast.Match: Lifter._match,
     ast.FunctionDef: Lifter._function,
     ast.AsyncFunctionDef: Lifter._function,
