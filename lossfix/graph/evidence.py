@@ -20,7 +20,7 @@ from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node
 from lossfix.graph.relations import is_deviation
 
 End = Literal["low", "high"]
-At = Literal["low", "high", "zero", "whole"]
+At = Literal["low", "high", "zero", "default", "whole"]
 
 
 class Place(NamedTuple):
@@ -134,7 +134,7 @@ class Evidence:
         if node.op == CONST:
             yield frozenset()
         elif node.op in _FROM_OUTSIDE:
-            if self._moves(node) or node.value == value or found.low == found.high:
+            if self._moves(node) or value == _default(node) or found.low == found.high:
                 yield frozenset({Place(node.number, (), (end,), False)})
         elif node.op == JOIN:
             yield from self._joined(node, end, value)
@@ -249,9 +249,9 @@ class Evidence:
     def _at(self, node: Node, at: At) -> tuple[Witness, ...]:
         if at == "whole":
             return (frozenset(),)
-        if at == "low" or at == "high":
-            return self.witnesses(node, at)
-        return self._at_zero(node)
+        if at == "default":
+            return (frozenset({Place(node.number, (), (at,), False)}),)
+        return self._at_zero(node) if at == "zero" else self.witnesses(node, at)
 
     def _at_zero(self, node: Node) -> tuple[Witness, ...]:
         found = self._of(node)
@@ -272,9 +272,12 @@ class Evidence:
         args = [self._of(arg) for arg in node.args]
         if len(args) > 3:
             return
-        choices: list[list[At]] = [["whole", *_places(arg)] for arg in args]
+        choices: list[list[At]] = [
+            ["whole", *_places(arg), *(["default"] if _default(of) is not None else ())]
+            for of, arg in zip(node.args, args, strict=True)
+        ]
         for probes in sorted(product(*choices), key=lambda p: -p.count("whole")):
-            given = [_probe(arg, at) for arg, at in zip(args, probes, strict=True)]
+            given = [_probe(*each) for each in zip(node.args, args, probes, strict=True)]
             found = self._image(node, given)
             exact = found.low == found.high or "whole" not in probes
             if exact and getattr(found, end) == value and (not found.nan or _any_nan(args)):
@@ -335,7 +338,16 @@ def _places(x: Interval) -> Iterator[At]:
         yield "high"
 
 
-def _probe(x: Interval, at: At) -> Interval:
+def _default(node: Node) -> float | None:
+    """What a setting is unless somebody sets another."""
+    value = node.value if node.op in (INPUT, FREE) else None
+    return None if isinstance(value, (str, bool)) else value
+
+
+def _probe(node: Node, x: Interval, at: At) -> Interval:
+    default = _default(node)
+    if at == "default" and default is not None:
+        return point(float(default))
     return x if at == "whole" else point(0.0 if at == "zero" else getattr(x, at))
 
 

@@ -24,7 +24,7 @@ from lossfix.graph.intervals import (
     hull,
     rounded,
 )
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node, reached
 from lossfix.graph.relations import narrowed, summands
 from lossfix.graph.truths import cast, is_whole
 
@@ -50,6 +50,7 @@ class Ranges:
         self._format = FORMATS[dtype]
         # Nodes are kept with what is known of them: an id is free again once its node is gone.
         self._known: dict[int, tuple[Node, Interval, Format | None]] = {}
+        self._once = False  # whether loops are taken to run once
         self._evidence = Evidence(self.of, self.image, free)
 
     def of(self, node: Node) -> Interval:
@@ -92,19 +93,59 @@ class Ranges:
             elif id(current) not in begun:
                 begun.add(id(current))
                 stack.extend(arg for arg in current.args if id(arg) not in begun)
+            elif current.rounds and not self._once:
+                stack.pop()
+                self._settle_loops(current)
             else:
                 stack.pop()
                 fmt = self._working_format(current)
                 found = self._compute(current, fmt or self._format)
                 self._known[id(current)] = (current, found, fmt)
 
+    def _settle_loops(self, first: Node) -> None:
+        """The range of a loop's value, and of all that go round with it: a fixed point.
+
+        Each begins as one round leaves it. What a round leaves is derived from that again and
+        again, and an end that moves may move for ever, until no end moves.
+        """
+
+        def onward(node: Node) -> Sequence[Node]:
+            return () if id(node) in kept else (*node.args, *(node.rounds or ()))
+
+        kept = self._known
+        loops = [node for node in reached((first,), onward) if node.rounds and id(node) not in kept]
+        self._known, self._once = dict(kept), True
+        for loop in loops:
+            self.of(loop)
+        self._once = False
+        held = {id(loop): self._known[id(loop)] for loop in loops}
+        for _ in range(6 * len(loops) + 1):  # an end of two moves twice, opens, and NaN comes once
+            self._known = {**kept, **held}
+            after = {id(loop): self._round(loop, held[id(loop)][1]) for loop in loops}
+            if all(after[key][1:] == held[key][1:] for key in held):
+                break
+            held = after
+        self._known = {**kept, **held}
+
+    def _round(self, loop: Node, found: Interval) -> tuple[Node, Interval, Format | None]:
+        """`found`, widened by what a round leaves that begins with what is held now."""
+        parts = (*loop.args, *(loop.rounds or ()))
+        for part in parts:
+            self._settle(part)
+        fmt = self._widest(parts)
+        taken = [self._argument(part, fmt or self._format) for part in parts]
+        return loop, _widened(found, *taken), fmt
+
     def _working_format(self, node: Node) -> Format | None:
         """The format that the op is computed in, as far as a cast says."""
         if node.op == "cast" and (is_whole(_dtype(node)) or _dtype(node) in FORMATS):
             return FORMATS.get(_dtype(node))
+        return self._widest(node.args)
+
+    def _widest(self, nodes: Sequence[Node]) -> Format | None:
         found = [
             self._known[id(arg)][2]
-            for arg in node.args
+            for arg in nodes
             if id(arg) in self._known and arg.op not in _FORMATLESS
         ]
         return max((f for f in found if f is not None), key=lambda f: f.precision, default=None)
@@ -152,7 +193,9 @@ class Ranges:
 
     def _of_args(self, node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
         if node.op == JOIN:
-            return _widened(*args) if node.name == LOOP else hull(*args) if args else UNKNOWN
+            if node.name == LOOP and not node.rounds:  # nobody knows what a round leaves
+                return ANYTHING
+            return hull(*args) if args else UNKNOWN
         if node.op == OPAQUE:
             return call_range(node, args, fmt)
         if node.op == "cast":
@@ -284,13 +327,13 @@ def _dtype(node: Node) -> str:
 
 
 def _widened(before: Interval, *after: Interval) -> Interval:
-    """A loop's value: an end that one round moves may move for ever."""
+    """A loop's value: an end that a round moves may move for ever, though first as far as 0."""
     once = hull(before, *after)
     low_kept = (once.low, once.low_open) == (before.low, before.low_open)
     high_kept = (once.high, once.high_open) == (before.high, before.high_open)
     return Interval(
-        once.low if low_kept else -_INF,
-        once.high if high_kept else _INF,
+        once.low if low_kept else 0.0 if once.low >= 0.0 else -_INF,
+        once.high if high_kept else 0.0 if once.high <= 0.0 else _INF,
         once.low_open and low_kept,
         once.high_open and high_kept,
         once.nan,

@@ -126,7 +126,9 @@ def test_a_smoothing_constant_keeps_a_denominator_off_0_unless_its_default_is_0(
 
 def test_an_epsilon_of_unknown_size_is_no_evidence_that_it_rounds_away():
     body = "return 1 - tf.clip_by_value(y_pred, eps, 1 - eps)"
+    assert reached(body, 0.0, arguments="y_true, y_pred, eps") == []
     assert reached(body, 0.0, arguments="y_true, y_pred, eps=1e-7") == []
+    assert reached(body, 0.0, arguments="y_true, y_pred, eps=1e-9") == [0.0]
 
 
 def test_the_logarithm_of_what_comes_to_0_comes_to_minus_infinity():

@@ -198,6 +198,72 @@ def test_a_loop_that_comes_back_to_itself_ends():
     assert not ranges.reaches(loop, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("body", "held"),
+    [
+        ("a = b = 0.0\nfor i in y_true:\n    a = b\n    b = b + 1.0\nreturn a", [0.0, 1.0, 7.0]),
+        ("a = 0.0\nfor i in y_true:\n    a = 1.0 - 2.0 * a\nreturn a", [0.0, 1.0, -1.0, 3.0]),
+        (
+            "a = b = c = 1.0\nfor i in y_true:\n    a = b\n    b = c\n    c = c - 1.0\nreturn a",
+            [1.0, 0.0, -9.0],
+        ),
+        (
+            (
+                "a = b = 0.0\nfor i in y_true:\n    for j in y_pred:\n        a = b\n"
+                "    b = b - 1.0\nreturn a"
+            ),
+            [0.0, -1.0, -5.0],
+        ),
+        (
+            "a = 1.0\nwhile a > y_true:\n    a = a * 0.5\n    a = a - 1.0\nreturn a",
+            [1.0, -0.5, -1.25],
+        ),
+        (
+            (
+                "a = 1.0\nfor i in y_true:\n    if y_pred[i] > 0:\n        a = 0.0\n        break\n"
+                "    a = 1.0\nreturn a"
+            ),
+            [0.0, 1.0],
+        ),
+        (
+            (
+                "a = 1.0\nfor i in y_true:\n    if y_pred[i] > 0:\n        a = a - 1.0\n"
+                "        continue\n    a = 1.0\nreturn a"
+            ),
+            [1.0, 0.0, -1.0],
+        ),
+        ("a = 0.0\nfor i in y_true:\n    a += tf.math.log(a)\nreturn a", [0.0, -INF, math.nan]),
+        ("self.n = 0\nfor i in y_true:\n    self.n += 1\nreturn self.n", [0.0, 1.0, 5.0]),
+        ("for i in y_true:\n    self.n += 1\nreturn self.n", [-3.0, 0.0, 5.0]),
+    ],
+)
+def test_a_loops_range_holds_what_every_round_leaves(body, held):
+    found = range_of(body, arguments="self, y_true, y_pred")
+    assert [value for value in held if not found.holds(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("n = 0\nfor i in y_true:\n    n += 1\nreturn n", Interval(0.0, INF)),
+        (
+            (
+                "w = 1.0\na = 0.0\nfor i in y_true:\n    a += w * y_pred[i] ** 2\n    w *= 0.5\n"
+                "return a"
+            ),
+            Interval(0.0, INF),
+        ),
+        (
+            "a = 0.5\nfor i in y_true:\n    a = tf.sigmoid(a)\nreturn a",
+            Interval(0.5, 1.0),
+        ),
+    ],
+)
+def test_a_loops_range_keeps_the_ends_that_no_round_moves(body, told):
+    found = range_of(body)
+    assert (found.low, found.high) == (told.low, told.high)
+
+
 def test_a_long_sum_is_no_deep_recursion():
     numbers = Numbering()
     total = Node(INPUT, (), {}, numbers.fresh(), name="x")
