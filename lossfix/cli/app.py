@@ -59,6 +59,21 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
 ]
+
+
+class Sandbox(str, Enum):
+    REQUIRE = "require"
+    AUTO = "auto"
+    OFF = "off"
+
+
+InSandbox = Annotated[
+    Sandbox,
+    typer.Option(
+        "--sandbox",
+        help="The fences around a loss that runs: all or nothing runs, what there is, limits only.",
+    ),
+]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
@@ -153,6 +168,7 @@ def rewrite(
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
@@ -177,6 +193,7 @@ def rewrite(
         device=device.value,
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
+        sandbox=sandbox.value,
     )
 
 
@@ -191,6 +208,7 @@ def verify(
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
@@ -205,6 +223,7 @@ def verify(
         device.value,
         tuple(inputs or ()),
         output_format.value,
+        sandbox.value,
     )
 
 
@@ -212,13 +231,16 @@ def verify(
 def why(
     loss: Annotated[str, typer.Argument(help="FILE::function")],
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Why is there no gradient? Exit 0 where there is one, 1 where it is lost, 2 not run."""
     from lossfix.cli.verifying import explain_gradient
 
-    return explain_gradient(loss, device.value, tuple(inputs or ()), output_format.value)
+    return explain_gradient(
+        loss, device.value, tuple(inputs or ()), output_format.value, sandbox.value
+    )
 
 
 @app.command()

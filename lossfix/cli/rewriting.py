@@ -32,6 +32,7 @@ def rewrite_paths(
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
+    sandbox: str = "auto",
 ) -> int:
     """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError.
 
@@ -41,11 +42,12 @@ def rewrite_paths(
     plans = plans_of(paths, flags)
     if verify and not tensorflow_available():
         raise VerifyError(f"--verify: {NO_FRAMEWORK}")
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
     files: list[FileRow] = []
     with ExitStack() as stack:
         prover = None
         if verify or (verify is None and tensorflow_available()):
-            prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
+            prover = stack.enter_context(Prover(options))
             if device == "gpu":
                 _ = prover.session().device  # raises NoDevice before any file is read
         ask = _asker() if interactive else None

@@ -32,25 +32,34 @@ def verify_losses(
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
+    sandbox: str = "auto",
 ) -> int:
     """Runs a pair, or one loss alone, and prints the verdict. Raises LossfixError."""
     if after is None:
-        return look_at_one(before, device, inputs, output_format)
+        return look_at_one(before, device, inputs, output_format, sandbox)
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
     promised = _contract(contract)
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
         raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    with progress("running") as step, Prover(options) as prover:
         step(f"{before} against {after}")
         verdict = prover.pair(first, second, promised, sharpness)
     print(dumps(verdict_json(verdict)) if output_format == JSON else verdict_text(verdict))
     return _EXITS[verdict.outcome]
 
 
-def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+def explain_gradient(
+    loss: str,
+    device: str,
+    inputs: tuple[str, ...],
+    output_format: str,
+    sandbox: str = "auto",
+) -> int:
     """Runs one loss with every value watched; prints where its gradient is lost."""
     program = _program(loss)
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
+    with progress("running") as step, Prover(options) as prover:
         step(loss)
         trace = prover.trace(program)
     mends = _mending(program, trace)
@@ -63,10 +72,17 @@ def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_for
     return CLEAN if trace.status == "ok" else FINDINGS
 
 
-def look_at_one(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+def look_at_one(
+    loss: str,
+    device: str,
+    inputs: tuple[str, ...],
+    output_format: str,
+    sandbox: str = "auto",
+) -> int:
     """Which regimes give a NaN, infinite, missing or zero gradient, and where contexts disagree."""
     program = _program(loss)
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
+    with progress("running") as step, Prover(options) as prover:
         step(loss)
         trace = prover.trace(program)
         contexts = prover.pair(program, program, Meaning(), None)
