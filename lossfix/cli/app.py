@@ -199,7 +199,7 @@ def rewrite(
 
 @app.command()
 def verify(
-    before: Annotated[str, typer.Argument(help="BEFORE.py::function")],
+    before: Annotated[str | None, typer.Argument(help="BEFORE.py::function")] = None,
     after: Annotated[
         str | None, typer.Argument(help="AFTER.py::function; left out, BEFORE alone is looked at.")
     ] = None,
@@ -210,11 +210,22 @@ def verify(
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same inputs.")] = 0,
+    certificate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the verdict there, as JSON.")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of certificates.")
+    ] = False,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Run two losses and compare. Exit 0 verified, 1 refuted, 2 not run."""
-    from lossfix.cli.verifying import verify_losses
+    from lossfix.cli.verifying import print_schema, verify_losses
 
+    if schema:
+        return print_schema()
+    if before is None:
+        raise typer.BadParameter("name one loss or two, as BEFORE.py::function")
     return verify_losses(
         before,
         after,
@@ -224,6 +235,8 @@ def verify(
         tuple(inputs or ()),
         output_format.value,
         sandbox.value,
+        seed,
+        certificate,
     )
 
 

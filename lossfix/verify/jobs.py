@@ -9,6 +9,7 @@ from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
+from lossfix.verify.drawn import inputs_as_json
 from lossfix.verify.inputs import InputError
 from lossfix.verify.judge import judge
 from lossfix.verify.load import Loaded, LoadError, load
@@ -65,6 +66,7 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
     known = [(k, name) for k, name, _ in levels if name in loaded]
     bench = Bench(loaded, make_run, plan, device, options.seed)
     verdict = judge(bench, contract, hints, options, known)
+    verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
     return _with_notes(verdict, notes)
 
 

@@ -45,6 +45,7 @@ class Verdict:
     figures: dict[str, float] = field(default_factory=dict)  # e.g. gradient cosine, term's bits
     regimes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
+    inputs: dict[str, Any] = field(default_factory=dict)  # tensors, settings, digests of draws
 
     def as_json(self) -> dict[str, Any]:
         """The verdict under the keys that other programs read."""
