@@ -170,6 +170,7 @@ def rewrite(
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Show each fix as a diff, with its reason, contract and verdict; --write writes it."""
@@ -194,6 +195,7 @@ def rewrite(
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
         sandbox=sandbox.value,
+        jobs=jobs,
     )
 
 

@@ -49,7 +49,7 @@ def verify_losses(
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
         raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
-    with progress("running") as step, Prover(options) as prover:
+    with progress("running") as step, Prover(options, recalling=False) as prover:
         step(f"{before} against {after}")
         verdict = prover.pair(first, second, promised, sharpness)
     told = dumps(certificate(verdict, first, second, options))
@@ -90,7 +90,7 @@ def explain_gradient(
 def look_at_one(loss: str, options: Options, output_format: str, file: str | None) -> int:
     """Which regimes give a NaN, infinite, missing or zero gradient, and where contexts disagree."""
     program = _program(loss)
-    with progress("running") as step, Prover(options) as prover:
+    with progress("running") as step, Prover(options, recalling=False) as prover:
         step(loss)
         trace = prover.trace(program)
         contexts = prover.pair(program, program, Meaning(), None)

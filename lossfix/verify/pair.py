@@ -83,7 +83,8 @@ def verify_pair(
         **{str(k): str(v) for k, v in reply.get("versions", {}).items()},
         "sandbox": _sandbox(reply, device),
     }
-    return replace(verdict, seed=options.seed, device=device, versions=versions)
+    reads = tuple(str(path) for path in reply.get("reads", ()))
+    return replace(verdict, seed=options.seed, device=device, versions=versions, reads=reads)
 
 
 def _sandbox(reply: Mapping[str, Any], device: str) -> str:

@@ -26,6 +26,7 @@ import traceback
 from typing import Any
 
 from lossfix.verify import cage, wire
+from lossfix.verify.reads import Reads
 
 _FRAMEWORK = "lossfix.verify.frameworks.tensorflow"
 _LOOK_S = 1.0  # how often servers that have ended are looked for
@@ -217,9 +218,20 @@ def _run(
     with tempfile.TemporaryFile(dir=folder):
         pass
     jobs = importlib.import_module("lossfix.verify.jobs")
+    reads = Reads(folder)
     result = jobs.run_job(request, folder, device)
     versions = importlib.import_module(_FRAMEWORK).versions()
-    return {"result": result, "fences": list(fences), "versions": versions}
+    places = {
+        os.path.abspath(os.path.join(str(loss["folder"]), str(loss["path"])))
+        for loss in (request.get("before"), request.get("after"))
+        if loss
+    }
+    return {
+        "result": result,
+        "fences": list(fences),
+        "versions": versions,
+        "reads": reads.paths(tuple(places)),
+    }
 
 
 if __name__ == "__main__":
