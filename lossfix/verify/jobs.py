@@ -9,6 +9,7 @@ from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
+from lossfix.verify.drawn import inputs_as_json
 from lossfix.verify.inputs import InputError
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
@@ -73,6 +74,7 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
     bench.oracle = _oracle(bench, before, notes)
     bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
     verdict = judge(bench, contract, hints, options, known)
+    verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
     return _with_notes(verdict, notes)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 from lossfix.rules.contracts import Contract, Relaxed
+from lossfix.verify import cage
 from lossfix.verify.request import (
     Hints,
     Options,
@@ -44,7 +46,8 @@ def verify_pair(
 
     `after_at` gives the text of the new loss at a sharpness, for a relaxed contract; without it
     the sharpness is looked for in the text. `session` is a warm worker to use; without one a
-    worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none.
+    worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none,
+    and NoSandbox where `options.sandbox` is "require" and a fence cannot stand.
     Whatever the losses do costs this verdict only, which is then `not run` with the reason.
     """
     why_not = blocked()
@@ -60,6 +63,7 @@ def verify_pair(
         "levels": _levels(before, after, contract, hints, after_at),
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
+        "sandbox": options.sandbox,
     }
     if session is None:
         with Session(options.device) as own:
@@ -77,9 +81,16 @@ def verify_pair(
     versions = {
         "python": platform.python_version(),
         **{str(k): str(v) for k, v in reply.get("versions", {}).items()},
-        "sandbox": ", ".join(str(f) for f in reply.get("fences", ())),
+        "sandbox": _sandbox(reply, device),
     }
-    return replace(verdict, seed=options.seed, device=device, versions=versions)
+    reads = tuple(str(path) for path in reply.get("reads", ()))
+    return replace(verdict, seed=options.seed, device=device, versions=versions, reads=reads)
+
+
+def _sandbox(reply: Mapping[str, Any], device: str) -> str:
+    """The level and the fences behind it, such as "full: limits, no network, ..."."""
+    fences = [str(fence) for fence in reply.get("fences", ())]
+    return f"{cage.level(fences, device)}: {', '.join(fences)}"
 
 
 def blocked() -> str:
