@@ -321,9 +321,14 @@ class _Bits:
                     key = f"{'value' if name == 'value' else 'gradient'} {version}"
                     self._worst[key] = max(self._worst.get(key, 0.0), found)
 
-    def worst(self) -> tuple[float | None, ...]:
-        keys = ("value before", "value after", "gradient before", "gradient after")
-        return tuple(self._worst.get(key) for key in keys)
+    def worst(self) -> tuple[float | None, float | None, float | None, float | None]:
+        known = self._worst.get
+        return (
+            known("value before"),
+            known("value after"),
+            known("gradient before"),
+            known("gradient after"),
+        )
 
 
 def _broken(

@@ -109,8 +109,7 @@ _SIGN_STE = _lines(
     "s = y_pred + tf.stop_gradient(tf.sign(y_pred) - y_pred)",
     "return tf.reduce_mean(tf.square(y_true - s))",
 )
-_SIGN_CUSTOM = module(
-    """import tensorflow as tf
+_SIGN_CUSTOM = module("""import tensorflow as tf
 
 @tf.custom_gradient
 def hard_sign(x):
@@ -120,8 +119,7 @@ def hard_sign(x):
 
 def loss(y_true, y_pred):
     return tf.reduce_mean(tf.square(y_true - hard_sign(y_pred)))
-"""
-)
+""")
 _ROUND_STE = _lines(
     "r = y_pred + tf.stop_gradient(tf.round(y_pred) - y_pred)",
     "return tf.reduce_mean(tf.square(y_true - r))",
