@@ -19,6 +19,7 @@ from lossfix.verify.request import (
     hints_from_json,
     options_from_json,
 )
+from lossfix.verify.sweep import sweep
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.widen import widen
 
@@ -67,6 +68,9 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
     bench = Bench(loaded, make_run, plan, device, options.seed)
     verdict = judge(bench, contract, hints, options, known)
     verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
+    if request.get("curve"):
+        found = sweep(bench, hints.thresholds, verdict.counterexample)
+        verdict = replace(verdict, curve=found)
     return _with_notes(verdict, notes)
 
 
