@@ -61,7 +61,7 @@ class Options:
     timeout_s: float = 120.0
     memory_mb: int = 6144
     modes: tuple[str, ...] = ("eager", "graph", "xla")
-    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float64")
+    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "float64")
     sandbox: str = "auto"  # "require", "auto" or "off"
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from lossfix.errors import NoDevice, NoSandbox, VerifyError
 from lossfix.verify import cage, wire
 
+_NAMES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 START_S = 120.0  # for importing the framework
 GRACE_S = 15.0  # beyond a request's own limit, before the worker itself is ended
 _GPU_FILES = ("/dev/nvidia[0-9]*", "/dev/kfd", "/dev/dxg")
@@ -55,14 +56,18 @@ class Session:
 
     The framework is imported once, at the first request. A request that hangs or crashes costs
     its own answer only. `ask` may be called from several threads. `device` is "auto", "cpu" or
-    "gpu"; "gpu" raises NoDevice where the framework sees none.
+    "gpu"; "gpu" raises NoDevice where the framework sees none. `framework` is what it imports, and
+    Keras's backend.
     """
 
-    def __init__(self, device: str = "auto", jobs: int = 1) -> None:
+    def __init__(self, device: str = "auto", jobs: int = 1, framework: str = "tensorflow") -> None:
         if device not in ("auto", "cpu", "gpu"):
             raise VerifyError(f"there is no device {device!r}: say auto, cpu or gpu")
         self._asked = device
         self._device: str | None = "cpu" if device == "cpu" else None
+        self._jobs = jobs
+        self.framework = framework
+        self._others: dict[str, Session] = {}
         self._worker: _Worker | None = None
         self._idle: list[_Server] = []
         self._turns = threading.BoundedSemaphore(jobs)
@@ -88,7 +93,7 @@ class Session:
                 gpus = self._gpus()
                 if not gpus and self._asked == "gpu":
                     raise NoDevice(
-                        "--device gpu: TensorFlow sees no GPU here; "
+                        f"--device gpu: {_NAMES[self.framework]} sees no GPU here; "
                         "use --device auto to run on the CPU"
                     )
                 self._device = "gpu" if gpus else "cpu"
@@ -108,9 +113,21 @@ class Session:
             raise NoSandbox(f"--sandbox require: this system does not give {needs}")
         return reply
 
+    def under(self, framework: str) -> Session:
+        """The session for another framework, started at its first request and closed with this."""
+        if framework == self.framework:
+            return self
+        with self._lock:
+            if framework not in self._others:
+                self._others[framework] = Session(self._asked, self._jobs, framework)
+            return self._others[framework]
+
     def close(self) -> None:
         """Ends the worker and all that it started, and removes its folder."""
         with self._lock:
+            for other in self._others.values():
+                other.close()
+            self._others.clear()
             for server in self._idle:
                 server.close()
             self._idle.clear()
@@ -122,6 +139,7 @@ class Session:
         if not any(glob.glob(pattern) for pattern in _GPU_FILES):
             return []
         request = {"job": "devices", "timeout_s": START_S, "memory_mb": 0}
+        request["framework"] = self.framework
         reply = self._exchange(request, "gpu")
         self.close()
         found = reply.get("result", {}).get("gpus", [])
@@ -190,7 +208,7 @@ class Session:
         inherited = os.environ.get("PYTHONPATH")
         path = os.pathsep.join([root, inherited] if inherited else [root])
         command = [sys.executable, "-m", "lossfix.verify.worker"]
-        command += [str(theirs.fileno()), device, scratch]
+        command += [str(theirs.fileno()), device, scratch, self.framework]
         with open(os.path.join(scratch, "stderr"), "wb") as errors, theirs:
             process = subprocess.Popen(
                 command + (["--cold"] if device == "gpu" else []),
@@ -198,7 +216,7 @@ class Session:
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
                 cwd=scratch,
-                env=cage.environment(scratch, device, path),
+                env=cage.environment(scratch, device, path, self.framework),
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )

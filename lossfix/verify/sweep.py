@@ -53,17 +53,18 @@ def sweep(bench: Bench, thresholds: Sequence[float], example: Mapping[str, Any] 
         return {}
     place = max(usable, key=lambda draw: _badness(bench, draw)) if example is None else usable[0]
     for line in _lines(bench, ordinary, place):
+        name, truths = _truths(bench, line)
         return {
             "axis": line.axis,
             "bad": line.bad,
             "regime": place.regime,
             "dtype": _DTYPE,
             "x": list(line.xs),
-            "oracle": _oracle_name(bench, line),
+            "oracle": name,
             "series": {
                 "original": _series(line, [_run(bench, "before", d) for d in line.draws]),
                 "rewritten": _series(line, [_run(bench, "after", d) for d in line.draws]),
-                "oracle": _series(line, _truths(bench, line)),
+                "oracle": _series(line, truths),
             },
         }
     return {}
@@ -193,24 +194,15 @@ def _run(bench: Bench, which: str, draw: Draw) -> Result | None:
     return bench.try_run(which, "eager", _DTYPE, draw)
 
 
-def _oracle_name(bench: Bench, line: _Line) -> str:
-    return "mpmath" if _has_oracle(bench, line) else "float64"
-
-
-def _has_oracle(bench: Bench, line: _Line) -> bool:
-    """Whether there is an oracle over the reals that is quick enough for all the points."""
-    oracle = getattr(bench, "oracle", None)
-    if oracle is None:
-        return False
-    start = time.monotonic()
-    known = oracle.truth(line.draws[0]) is not None
-    return known and (time.monotonic() - start) * len(line.draws) < _SECONDS
-
-
-def _truths(bench: Bench, line: _Line) -> list[Result | None]:
-    if _oracle_name(bench, line) == "mpmath":
-        return [bench.oracle.truth(draw) for draw in line.draws]  # type: ignore[attr-defined]
-    return [bench.try_run("before", "eager", "float64", draw) for draw in line.draws]
+def _truths(bench: Bench, line: _Line) -> tuple[str, list[Result | None]]:
+    """The truth at each point and its name: over the reals where that is quick, else float64."""
+    oracle = bench.oracle
+    if oracle is not None:
+        start = time.monotonic()
+        known = oracle.truth(line.draws[0]) is not None
+        if known and (time.monotonic() - start) * len(line.draws) < _SECONDS:
+            return "mpmath", [oracle.truth(draw) for draw in line.draws]
+    return "float64", [bench.try_run("before", "eager", "float64", draw) for draw in line.draws]
 
 
 def _series(line: _Line, results: Sequence[Result | None]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class Context:
     value_bits_after: float | None = None
     gradient_bits_before: float | None = None
     gradient_bits_after: float | None = None
+    backend: str = "tensorflow"  # the framework that ran it; Keras's backend for `keras.ops`
 
 
 @dataclass(frozen=True, slots=True)

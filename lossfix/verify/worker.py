@@ -5,8 +5,8 @@ For each pair of pipes that it is handed, it forks a *server*, which takes one r
 other from there; so several losses run at once, and one import serves all of them.
 With `--cold` it does not even import, and each child does; that is for GPUs.
 
-Run as `python -m lossfix.verify.worker CONTROL DEVICE SCRATCH [--cold]`; CONTROL is the descriptor
-of a Unix socket, whose end is the worker's.
+Run as `python -m lossfix.verify.worker CONTROL DEVICE SCRATCH FRAMEWORK [--cold]`; CONTROL is the
+descriptor of a Unix socket, whose end is the worker's.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import traceback
 from typing import Any
 
 from lossfix.verify import cage, wire
+from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
 from lossfix.verify.reads import Reads
 
-_FRAMEWORK = "lossfix.verify.frameworks.tensorflow"
 _LOOK_S = 1.0  # how often servers that have ended are looked for
 
 
@@ -38,8 +38,7 @@ def main(arguments: list[str]) -> int:
     cage.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
     if "--cold" not in arguments:
-        framework = importlib.import_module(_FRAMEWORK)
-        framework.warm()
+        framework_named(arguments[3]).warm()
         importlib.import_module("lossfix.verify.jobs")
     wire.send(control.fileno(), {"ready": True})
     servers: set[int] = set()
@@ -220,7 +219,7 @@ def _run(
     jobs = importlib.import_module("lossfix.verify.jobs")
     reads = Reads(folder)
     result = jobs.run_job(request, folder, device)
-    versions = importlib.import_module(_FRAMEWORK).versions()
+    versions = framework_named(request.get("framework", TENSORFLOW)).versions()
     places = {
         os.path.abspath(os.path.join(str(loss["folder"]), str(loss["path"])))
         for loss in (request.get("before"), request.get("after"))

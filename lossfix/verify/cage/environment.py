@@ -11,8 +11,11 @@ _KEPT_ON_GPU = ("LD_LIBRARY_PATH", "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVIC
 _HOMES = ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME")
 
 
-def environment(scratch: str, device: str, python_path: str) -> dict[str, str]:
-    """The environment of a worker: a few variables of ours, and every home and temp in scratch."""
+def environment(scratch: str, device: str, python_path: str, backend: str) -> dict[str, str]:
+    """The environment of a worker: a few variables of ours, and every home and temp in scratch.
+
+    `backend` is Keras's.
+    """
     kept = _KEPT + (_KEPT_ON_GPU if device == "gpu" else ())
     env = {key: os.environ[key] for key in kept if key in os.environ}
     # AutoGraph writes into the temporary folder and falls back to other code where it cannot.
@@ -21,7 +24,7 @@ def environment(scratch: str, device: str, python_path: str) -> dict[str, str]:
         PYTHONPATH=python_path,
         PYTHONDONTWRITEBYTECODE="1",
         PYTHONHASHSEED="0",
-        KERAS_BACKEND="tensorflow",
+        KERAS_BACKEND=backend,
         KERAS_HOME=os.path.join(scratch, "keras"),
         MPLBACKEND="Agg",
         TF_CPP_MIN_LOG_LEVEL="2",
