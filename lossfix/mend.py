@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from lossfix.check import findings_of, open_source, with_problems
+from lossfix.check import findings_of, open_source, placed, with_problems
 from lossfix.errors import LossfixError, SourceError
 from lossfix.graph.module import NO_OVERRIDES
 from lossfix.proving import Prover
@@ -101,7 +101,12 @@ class _Mending:
         rows = self._rows(findings, last)
         if self.settings.write and content != self.source.text:
             write_source(self.source, content)
-        return self._row(findings, rows, unified_diff(self.source.text, content, self.path))
+        return self._row(findings, rows, self._diff(content))
+
+    def _diff(self, content: str) -> str:
+        """The change of the file that `content` makes."""
+        before, after = (self.source.file_text(text) for text in (self.source.text, content))
+        return unified_diff(before, after, self.path)
 
     def _row(self, findings: Sequence[Finding], rows: tuple[FindingRow, ...], diff: str) -> FileRow:
         """The finished row: what a comment suppresses stands apart, idle comments are findings."""
@@ -111,7 +116,9 @@ class _Mending:
             rows, suppressed = with_problems(
                 rows, suppressed, findings, self.source, self.settings.rules
             )
-        return FileRow(path, _state(rows), "", rows, diff, suppressed)
+        state = _state(rows)
+        rows, suppressed = placed(rows, self.source), placed(suppressed, self.source)
+        return FileRow(path, state, "", rows, diff, suppressed)
 
     def _rewrite(self, content: str, decide: Decide, sharpness: float | None = None) -> Rewritten:
         try:
@@ -138,7 +145,7 @@ class _Mending:
                 continue
             site = site_of(finding)
             alone = self._rewrite(self.source.text, _only(site, lambda _: ""))
-            diff = unified_diff(self.source.text, alone.text, self.path)
+            diff = self._diff(alone.text)
             row = finding_row(finding, str(self.path), text)
             if diff and self.settings.ask(row, diff):
                 yield site

@@ -28,8 +28,7 @@ def _gone(number: int) -> list[str]:
 
 
 def _finding_lines(row: FindingRow) -> list[str]:
-    where = f"{row.path}:{row.line}:{row.column}"
-    lines = [f"{where}: {row.code} {row.rule}: {row.message}"]
+    lines = [f"{row.where}: {row.code} {row.rule}: {row.message}"]
     wanted = opt_in(row)
     if not row.fix:
         lines.append(f"    no fix: {row.reason}" if row.reason else "    no fix")
@@ -100,7 +99,7 @@ def rewrite_summary(files: Sequence[FileRow], written: bool) -> str:
 def _note(row: FindingRow) -> list[str]:
     from lossfix.report.verdict_text import verdict_line, verdict_text
 
-    where = f"{row.path}:{row.line}:{row.column}: {row.code} {row.rule}"
+    where = f"{row.where}: {row.code} {row.rule}"
     if row.applied:
         proof = verdict_line(row.verdict) if row.verdict else "not verified"
         return [f"{where} [{row.contract.name}] {proof}", *_meaning(row.contract)]
