@@ -14,6 +14,7 @@ from lossfix.cli.exits import ERROR, STOPPED
 from lossfix.cli.progress import progress
 from lossfix.config import flags_from
 from lossfix.errors import LossfixError
+from lossfix.migrate.choices import SplitBy, Until
 
 app = typer.Typer(
     help="Rewrites machine-learning losses into smooth, stable ones, and proves each fix.",
@@ -59,6 +60,7 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
 ]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Findings are no failure.")]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
@@ -178,6 +180,91 @@ def rewrite(
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
     )
+
+
+@app.command()
+def migrate(
+    root: Annotated[str, typer.Argument(help="The folder to migrate.")],
+    until: Annotated[Until, typer.Option(help="The last step that is taken.")] = Until.PLAN,
+    files_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Only the files listed there (NUL or newline); - reads."),
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only these paths: a glob, such as 'src/**'.")
+    ] = None,
+    include_not_run: Annotated[
+        bool, typer.Option("--include-not-run", help="Write fixes that could not be run, too.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Do again what failed or could not be run.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the diff on stdout.")] = False,
+    patch: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write the diff there; a folder if split.")
+    ] = None,
+    split_by: Annotated[
+        SplitBy | None, typer.Option(help="One patch a rule, directory or owner.")
+    ] = None,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
+    ] = None,
+    sharpness: Sharpness = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    jobs: Jobs = None,
+    device: OnDevice = Device.AUTO,
+    inputs: Inputs = None,
+    exit_zero: ExitZero = False,
+    output_format: OutputFormat = Format.TEXT,
+) -> int:
+    """Plan, verify and apply fixes over a whole folder; plans alone unless --until says more.
+
+    What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
+    """
+    from lossfix.cli.migrating import Wanted
+    from lossfix.cli.migrating import migrate as migrated
+
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=sharpness,
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
+    wanted = Wanted(
+        root,
+        until,
+        _names(include),
+        files_from,
+        include_not_run,
+        retry,
+        diff,
+        patch,
+        split_by,
+        jobs,
+        device.value,
+        tuple(inputs or ()),
+        output_format.value,
+        exit_zero,
+    )
+    return migrated(wanted, flags)
+
+
+@app.command()
+def undo(
+    root: Annotated[str, typer.Argument(help="The folder that was migrated.")] = ".",
+) -> int:
+    """Take back what the last migration wrote, where nobody edited it since."""
+    from lossfix.cli.migrating import undo_migration
+
+    return undo_migration(root)
 
 
 @app.command()

@@ -140,28 +140,39 @@ def write_source(source: Source, text: str) -> None:
     Encoding, byte order mark, mode and a symlink to the file stay. Raises ChangedOnDisk where the
     file is no longer what was read, SourceError where it cannot be written; it is then untouched.
     """
-    path = Path(os.path.realpath(source.path))
-    shown = str(source.path)
-    data = source.encoded(text)
-    if _digest(read_bytes(path)) != source.digest:
+    write_over(source.path, source.encoded(text), lambda old: _digest(old) == source.digest)
+
+
+def write_over(
+    shown_path: Path, data: bytes, still: Callable[[bytes], bool], temporary: Path | None = None
+) -> None:
+    """Replace a file's bytes where `still` says that those there are the ones that are meant.
+
+    Mode and a symlink to the file stay. `temporary` names the file beside it that is renamed.
+    Raises ChangedOnDisk where it is another content, SourceError where it cannot be written; it is
+    then untouched.
+    """
+    path = Path(os.path.realpath(shown_path))
+    shown = str(shown_path)
+    if not still(read_bytes(path)):
         raise ChangedOnDisk(shown, "changed while it was analysed; nothing written, run again")
     if not os.access(path, os.W_OK) or not path.stat().st_mode & _ANY_WRITER:
         raise SourceError(shown, "is read-only; nothing written. chmod u+w and run again")
     try:
-        _replace(path, data)
+        replace_file(path, data, stat.S_IMODE(path.stat().st_mode), temporary)
     except OSError as error:
         raise SourceError(shown, f"cannot be written: {error.strerror}; left as it was") from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    replace_file(path, data, stat.S_IMODE(path.stat().st_mode))
-
-
-def replace_file(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int, temporary: Path | None = None) -> None:
     """Write a whole file or nothing: beside it, flushed to disk, renamed. Raises OSError."""
     import tempfile
 
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
+    if temporary is None:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
+    else:
+        name = str(temporary)
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

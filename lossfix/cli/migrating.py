@@ -1,0 +1,248 @@
+"""`lossfix migrate` and `lossfix undo`: the commands' work, without their parser."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lossfix.cli.bar import bar
+from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
+from lossfix.config import Flags
+from lossfix.errors import MigrateError, VerifyError
+from lossfix.globs import Glob
+from lossfix.migrate.choices import SplitBy, Until
+from lossfix.migrate.engine import Engine, Pool
+from lossfix.migrate.files import Listed, listed, named
+from lossfix.migrate.journal import Journal
+from lossfix.migrate.lock import only_one
+from lossfix.migrate.patches import split_patches, whole_patch, write_patches
+from lossfix.migrate.run import Asked, Migrated, Migration
+from lossfix.migrate.tasks import PLAN, VERIFY, Setup
+from lossfix.report.as_json import dumps
+from lossfix.report.migration import migration_json, migration_text
+from lossfix.report.rows import FileRow, State
+from lossfix.report.text import failures_text
+from lossfix.rules.registry import allowed_by, every_rule, selected
+
+JSON, CONCISE = "json", "concise"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was typed, beside the flags that every command has."""
+
+    root: str
+    until: Until
+    include: tuple[str, ...] = ()
+    files_from: str | None = None
+    keep_unrun: bool = False
+    retry: bool = False
+    diff: bool = False
+    patch: str | None = None
+    split_by: SplitBy | None = None
+    jobs: int | None = None
+    device: str = "auto"
+    inputs: tuple[str, ...] = ()
+    output_format: str = "full"
+    exit_zero: bool = False
+
+
+def migrate(wanted: Wanted, flags: Flags) -> int:
+    """Plans, verifies and writes as far as is asked, reports, gives the exit code.
+
+    Raises LossfixError.
+    """
+    root = _root(wanted.root)
+    selected(flags.select, flags.ignore)
+    allowed_by(flags.allow, every_rule())
+    files = _files(wanted, flags, root)
+    setup = Setup(str(root), wanted.device, wanted.inputs)
+    asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)
+    if wanted.until is not Until.PLAN:
+        _device_there(wanted.device)
+    journal = Journal(root)
+    try:
+        with only_one(journal.folder), bar() as watch:
+            if wanted.retry:
+                journal.forget_what_did_not_run()
+            engine = _engine(wanted, setup)
+            migrated = Migration(asked, engine, journal, watch).over(files)
+            if migrated.run is not None:
+                journal.end(migrated.run)
+    finally:
+        journal.close()
+    _land(wanted, migrated, root)
+    return _report(wanted, migrated)
+
+
+def _root(text: str) -> Path:
+    root = Path(os.path.abspath(text))
+    if not root.is_dir():
+        raise MigrateError(f"{text}: is no folder; name the one that is to be migrated")
+    return root
+
+
+def _files(wanted: Wanted, flags: Flags, root: Path) -> list[Listed]:
+    if wanted.files_from is not None:
+        return named(root, _list_in(wanted.files_from))
+    here = os.getcwd()
+    return listed(root, flags, [Glob(here, pattern) for pattern in wanted.include])
+
+
+def _list_in(place: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if place == "-" else Path(place).read_bytes()
+    except OSError as error:
+        raise MigrateError(f"{place}: cannot be read: {error.strerror}") from None
+
+
+def _device_there(device: str) -> None:
+    """Raises NoDevice before any file is read."""
+    if device != "gpu":
+        return
+    from lossfix.proving import Prover
+    from lossfix.verify import Options, tensorflow_available
+    from lossfix.verify.pair import NO_FRAMEWORK
+
+    if not tensorflow_available():
+        raise VerifyError(f"--device gpu: {NO_FRAMEWORK}")
+    with Prover(Options(device=device)) as prover:
+        _ = prover.session().device
+
+
+def _engine(wanted: Wanted, setup: Setup) -> Engine:
+    return Pool(setup, wanted.jobs)
+
+
+# landing
+
+
+def _land(wanted: Wanted, migrated: Migrated, root: Path) -> None:
+    """Writes the patches that were asked for."""
+    if wanted.patch is None:
+        return
+    place = Path(wanted.patch)
+    if wanted.split_by is None:
+        try:
+            place.write_bytes(whole_patch(migrated.changes))
+        except OSError as error:
+            raise MigrateError(f"{place}: cannot be written: {error.strerror}") from None
+        return
+    parts = split_patches(migrated.changes, wanted.split_by, root)
+    for path in write_patches(place, parts):
+        print(path, file=sys.stderr)
+
+
+def _below_here(root: Path) -> bytes:
+    """The root as it is seen from the working folder; empty where it is that, or not below it."""
+    path = os.path.relpath(root)
+    return b"" if path == "." or path.startswith("..") else os.fsencode(path)
+
+
+# reporting
+
+
+def _report(wanted: Wanted, migrated: Migrated) -> int:
+    files = _shown(migrated.files, wanted.root)
+    text = _text(wanted, migrated, files)
+    if wanted.diff:
+        sys.stdout.flush()
+        patch = whole_patch(migrated.changes, _below_here(Path(os.path.abspath(wanted.root))))
+        sys.stdout.buffer.write(patch)
+        sys.stdout.buffer.flush()
+    _say(text, sys.stderr.fileno() if wanted.diff else sys.stdout.fileno())
+    failures = failures_text(files)
+    if failures:
+        _say(failures, sys.stderr.fileno())
+    code = _exit_code(files, migrated.until)
+    return CLEAN if wanted.exit_zero and code == FINDINGS else code
+
+
+def _say(text: str, handle: int) -> None:
+    """A line or more, names in the bytes that they have."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    data = f"{text}\n".encode("utf-8", "surrogateescape")
+    while data:
+        data = data[os.write(handle, data) :]
+
+
+def _exit_code(files: Sequence[FileRow], until: Until) -> int:
+    """2 for a file in error, 1 for a finding that is still there."""
+    if any(file.state is State.FAILED for file in files):
+        return ERROR
+    left = any(not row.applied or until is not Until.APPLY for f in files for row in f.findings)
+    return FINDINGS if left else CLEAN
+
+
+def _shown(files: Sequence[FileRow], root: str) -> list[FileRow]:
+    """The rows with paths as they are seen from the working folder."""
+    prefix = os.path.join(os.path.normpath(root), "") if os.path.normpath(root) != "." else ""
+    return [_from_here(file, prefix) for file in files]
+
+
+def _from_here(file: FileRow, prefix: str) -> FileRow:
+    path = prefix + file.path
+    reason = file.reason
+    if reason.startswith(f"{file.path}:"):
+        reason = prefix + reason
+    findings = tuple(replace(row, path=path) for row in file.findings)
+    suppressed = tuple(replace(row, path=path) for row in file.suppressed)
+    return replace(file, path=path, reason=reason, findings=findings, suppressed=suppressed)
+
+
+def _text(wanted: Wanted, migrated: Migrated, files: Sequence[FileRow]) -> str:
+    if wanted.output_format == JSON:
+        return dumps(migration_json(files, _steps(migrated)))
+    return migration_text(
+        files, _done(migrated), migrated.until is Until.APPLY, sites=wanted.output_format != CONCISE
+    )
+
+
+def _steps(migrated: Migrated) -> dict[str, object]:
+    counts = migrated.counts
+    return {
+        "until": migrated.until.value,
+        "rounds": counts.rounds,
+        "done": counts.done,
+        "known": counts.known,
+        "written": len(migrated.changes) if migrated.until is Until.APPLY else 0,
+        "seconds": {step: round(spent, 3) for step, spent in counts.seconds.items()},
+    }
+
+
+def _done(migrated: Migrated) -> str:
+    counts = migrated.counts
+    parts = [
+        f"{counts.done[step]} files {word} ({counts.known[step]} known from the journal)"
+        for step, word in ((PLAN, "planned"), (VERIFY, "verified"))
+        if counts.done[step] or counts.known[step]
+    ]
+    number = len({write.path for write in migrated.changes})
+    changed = "1 file" if number == 1 else f"{number} files"
+    if migrated.until is Until.APPLY:
+        parts.append(f"{changed} written")
+    elif number:
+        parts.append(f"{changed} would change; nothing written, --until apply writes")
+    else:
+        parts.append("nothing to write")
+    return "; ".join(parts) + "."
+
+
+def undo_migration(root: str) -> int:
+    """Takes back what the last migration wrote. Raises LossfixError."""
+    from lossfix.migrate.undo import undo
+
+    place = _root(root)
+    undone, kept = undo(place)
+    if not undone and not kept:
+        print("Nothing to undo.")
+        return CLEAN
+    number = "1 file" if undone == 1 else f"{undone} files"
+    print(f"{number} as before the migration; {len(kept)} left.")
+    for reason in kept:
+        _say(f"error: {reason}", sys.stderr.fileno())
+    return ERROR if kept else CLEAN
