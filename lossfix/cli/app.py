@@ -219,6 +219,9 @@ def migrate(
     jobs: Jobs = None,
     device: OnDevice = Device.AUTO,
     inputs: Inputs = None,
+    timeout: Annotated[
+        float | None, typer.Option(min=1.0, help="Seconds that one verification may take.")
+    ] = None,
     exit_zero: ExitZero = False,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
@@ -251,6 +254,7 @@ def migrate(
         jobs,
         device.value,
         tuple(inputs or ()),
+        timeout,
         output_format.value,
         exit_zero,
     )

@@ -46,6 +46,7 @@ class Wanted:
     jobs: int | None = None
     device: str = "auto"
     inputs: tuple[str, ...] = ()
+    timeout_s: float | None = None
     output_format: str = "full"
     exit_zero: bool = False
 
@@ -60,6 +61,8 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
     allowed_by(flags.allow, every_rule())
     files = _files(wanted, flags, root)
     setup = Setup(str(root), wanted.device, wanted.inputs)
+    if wanted.timeout_s is not None:
+        setup = setup._replace(timeout_s=wanted.timeout_s)
     asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)
     if wanted.until is not Until.PLAN:
         _device_there(wanted.device)

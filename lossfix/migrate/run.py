@@ -274,7 +274,13 @@ class Migration:
         asked = [step, file.codes, file.roles, file.allow, file.sharpness]
         if step == VERIFY:
             setup = self.asked.setup
-            asked += [self.asked.keep_unrun, setup.device, setup.inputs, _versions()]
+            asked += [
+                self.asked.keep_unrun,
+                setup.device,
+                setup.inputs,
+                setup.timeout_s,
+                _versions(),
+            ]
         return Key(step, file.path, file.digest, _program() + digest_of(_as_bytes(asked)))
 
     # applying

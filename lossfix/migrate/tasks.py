@@ -33,6 +33,7 @@ class Setup(NamedTuple):
     root: str
     device: str = "auto"
     inputs: tuple[str, ...] = ()
+    timeout_s: float = Options().timeout_s  # of wall time, for each verification
 
 
 class Task(NamedTuple):
@@ -60,7 +61,8 @@ def at_work(setup: Setup) -> Iterator[Callable[[Any], Any]]:
     """What turns tasks into answers; the worker that runs losses starts with the first one."""
     os.chdir(setup.root)
     packages = Packages()
-    with Prover(Options(device=setup.device, inputs=tuple(setup.inputs))) as prover:
+    options = Options(setup.device, inputs=tuple(setup.inputs), timeout_s=setup.timeout_s)
+    with Prover(options) as prover:
         yield lambda item: _answer(_task(item), packages, prover, setup.root)
 
 
