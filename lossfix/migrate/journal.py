@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
 import zlib
@@ -27,6 +28,7 @@ from lossfix.report.rows import FileRow, State
 FOLDER = ".lossfix"
 _NAME = "journal.sqlite"
 _SCHEMA = 1
+_LITTLE_ROOM = 200_000  # bytes
 _TABLES = """
 CREATE TABLE IF NOT EXISTS results (
     step TEXT NOT NULL, path BLOB NOT NULL, digest BLOB NOT NULL, question BLOB NOT NULL,
@@ -123,7 +125,8 @@ class Journal:
         except (sqlite3.Error, OSError) as error:
             said = getattr(error, "strerror", None) or str(error)
             message = f"{self.path}: the journal cannot be used: {said}"
-            raise MigrateError(f"{message}; what was recorded is kept, run again") from None
+            then = "make room on the disk, which is full, and" if _is_full(self.folder) else "then"
+            raise MigrateError(f"{message}; what was recorded is kept, {then} run again") from None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -246,6 +249,14 @@ class Journal:
             base.executemany(
                 "UPDATE writes SET committed = ? WHERE id = ?", [(branch, each) for each in ids]
             )
+
+
+def _is_full(folder: Path) -> bool:
+    """SQLite has no word for it where a file cannot grow."""
+    try:
+        return shutil.disk_usage(folder).free < _LITTLE_ROOM
+    except OSError:
+        return False
 
 
 def journal_in(root: Path) -> bool:

@@ -24,7 +24,7 @@ from lossfix.job import Globs
 from lossfix.migrate.apply import CHANGED, carry_out
 from lossfix.migrate.choices import Until
 from lossfix.migrate.engine import Engine
-from lossfix.migrate.files import Listed
+from lossfix.migrate.files import MISSING, Listed
 from lossfix.migrate.journal import Journal, Key, Known, Write, WriteState
 from lossfix.migrate.tasks import PLAN, VERIFY, Result, Setup, Task, result_of
 from lossfix.report.rows import FileRow, State
@@ -138,6 +138,9 @@ class Migration:
         found: list[_File] = []
         for one in files:
             path = os.fsdecode(one.path)
+            if one.skipped == MISSING:
+                rows[one.path] = FileRow(path, State.FAILED, f"{path}: {MISSING}")
+                continue
             if one.skipped:
                 rows[one.path] = FileRow(path, State.SKIPPED, one.skipped)
                 continue

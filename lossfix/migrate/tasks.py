@@ -22,6 +22,7 @@ from lossfix.report.rows import FileRow, State
 from lossfix.rules.registry import every_rule
 from lossfix.source.roles import RoleOverrides
 from lossfix.verify import Options
+from lossfix.verify.sandbox import die_with_parent
 from lossfix.workers import Death
 
 PLAN, VERIFY = "plan", "verify"
@@ -60,6 +61,7 @@ class Result(NamedTuple):
 def at_work(setup: Setup) -> Iterator[Callable[[Any], Any]]:
     """What turns tasks into answers; the worker that runs losses starts with the first one."""
     os.chdir(setup.root)
+    die_with_parent()
     packages = Packages()
     options = Options(setup.device, inputs=tuple(setup.inputs), timeout_s=setup.timeout_s)
     with Prover(options) as prover:
