@@ -10,16 +10,15 @@ import typer
 
 import lossfix
 from lossfix.cli.checking import check_paths, print_answer
-from lossfix.cli.exits import ERROR, STOPPED
+from lossfix.cli.exits import CLEAN, ERROR, FINDINGS, STOPPED
 from lossfix.cli.progress import progress
-from lossfix.config import flags_from
+from lossfix.config import Flags, flags_from
 from lossfix.errors import LossfixError
 from lossfix.migrate.choices import SplitBy, Until
 
 app = typer.Typer(
     help="Rewrites machine-learning losses into smooth, stable ones, and proves each fix.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -28,6 +27,17 @@ app = typer.Typer(
 class Format(str, Enum):
     TEXT = "text"
     JSON = "json"
+
+
+class FindingsFormat(str, Enum):
+    FULL = "full"
+    CONCISE = "concise"
+    JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    TEXT = "text"
 
 
 class Device(str, Enum):
@@ -49,6 +59,10 @@ ConfigFile = Annotated[
 ]
 NoConfig = Annotated[bool, typer.Option("--no-config", help="No configuration file.")]
 OutputFormat = Annotated[Format, typer.Option(help="For people or for programs.")]
+OutputFindings = Annotated[
+    FindingsFormat,
+    typer.Option("--output-format", help="For people, programs or services; text is full."),
+]
 Sharpness = Annotated[
     float | None, typer.Option(min=0.0, help="The k of relaxed fixes, such as sigmoid(k * x).")
 ]
@@ -113,8 +127,15 @@ def check(
     write_baseline: Annotated[
         str | None, typer.Option(metavar="FILE", help="Record what is found, and show nothing.")
     ] = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: OutputFindings = FindingsFormat.FULL,
     jobs: Jobs = None,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Count the findings of each rule.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what rewrite would change, without running it.")
+    ] = False,
+    exit_zero: ExitZero = False,
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
     flags = flags_from(
@@ -125,9 +146,32 @@ def check(
         isolated=no_config,
         baseline=baseline,
     )
+    if diff:
+        return _spared(_diff_of(paths, flags), exit_zero)
     with progress("checking") as step:
-        answer = check_paths(paths, flags, output_format.value, step, write_baseline, jobs)
-    return print_answer(answer)
+        answer = check_paths(
+            paths, flags, output_format.value, step, write_baseline, jobs, statistics
+        )
+    return _spared(print_answer(answer), exit_zero)
+
+
+def _diff_of(paths: list[str], flags: Flags) -> int:
+    from lossfix.cli.rewriting import rewrite_paths
+
+    return rewrite_paths(
+        paths,
+        write=False,
+        verify=False,
+        flags=flags,
+        interactive=False,
+        device=Device.CPU.value,
+        inputs=(),
+        output_format=Format.TEXT.value,
+    )
+
+
+def _spared(code: int, exit_zero: bool) -> int:
+    return CLEAN if exit_zero and code == FINDINGS else code
 
 
 @app.command()
@@ -223,7 +267,7 @@ def migrate(
         float | None, typer.Option(min=1.0, help="Seconds that one verification may take.")
     ] = None,
     exit_zero: ExitZero = False,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: OutputFindings = FindingsFormat.FULL,
 ) -> int:
     """Plan, verify and apply fixes over a whole folder; plans alone unless --until says more.
 

@@ -22,12 +22,11 @@ from lossfix.migrate.patches import split_patches, whole_patch, write_patches
 from lossfix.migrate.run import Asked, Migrated, Migration
 from lossfix.migrate.tasks import PLAN, VERIFY, Setup
 from lossfix.report.as_json import dumps
+from lossfix.report.formats import CONCISE, FULL, JSON, TEXT, findings_text
 from lossfix.report.migration import migration_json, migration_text
 from lossfix.report.rows import FileRow, State
 from lossfix.report.text import failures_text
 from lossfix.rules.registry import allowed_by, every_rule, selected
-
-JSON, CONCISE = "json", "concise"
 
 
 @dataclass(frozen=True)
@@ -198,11 +197,20 @@ def _from_here(file: FileRow, prefix: str) -> FileRow:
 
 
 def _text(wanted: Wanted, migrated: Migrated, files: Sequence[FileRow]) -> str:
+    written = migrated.until is Until.APPLY
     if wanted.output_format == JSON:
         return dumps(migration_json(files, _steps(migrated)))
-    return migration_text(
-        files, _done(migrated), migrated.until is Until.APPLY, sites=wanted.output_format != CONCISE
-    )
+    if wanted.output_format not in (TEXT, FULL, CONCISE):
+        return findings_text(files if written else _as_they_are(files), wanted.output_format)
+    return migration_text(files, _done(migrated), written, sites=wanted.output_format != CONCISE)
+
+
+def _as_they_are(files: Sequence[FileRow]) -> list[FileRow]:
+    """The rows of files that nothing was written to: what would be mended is still there."""
+    return [
+        replace(file, findings=tuple(replace(row, applied=False) for row in file.findings))
+        for file in files
+    ]
 
 
 def _steps(migrated: Migrated) -> dict[str, object]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from lossfix.check import findings_of
-from lossfix.cli.checking import JSON
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
@@ -13,6 +12,7 @@ from lossfix.errors import LossfixError, VerifyError
 from lossfix.proving import Prover
 from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, verdict_json, why_json
+from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed

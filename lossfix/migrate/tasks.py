@@ -6,6 +6,7 @@ Nothing here writes, and nothing raises: what goes wrong with a file is its row.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -62,6 +63,7 @@ def at_work(setup: Setup) -> Iterator[Callable[[Any], Any]]:
     """What turns tasks into answers; the worker that runs losses starts with the first one."""
     os.chdir(setup.root)
     die_with_parent()
+    warnings.simplefilter("ignore")  # Python's about the code that is read
     packages = Packages()
     options = Options(setup.device, inputs=tuple(setup.inputs), timeout_s=setup.timeout_s)
     with Prover(options) as prover:

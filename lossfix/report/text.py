@@ -15,6 +15,21 @@ def check_text(files: Sequence[FileRow], gone: int = 0) -> str:
     return "\n".join([*lines, *_summary(files), *_gone(gone)])
 
 
+def statistics_text(files: Sequence[FileRow]) -> str:
+    """A line a rule: how many findings it has, and how many of them it can fix; most first."""
+    rows = [row for file in files for row in file.findings]
+    counts = Counter((row.code, row.rule, row.contract.name) for row in rows)
+    fixes = Counter(row.code for row in rows if row.fix)
+    widest = max((len(rule) for _, rule, _ in counts), default=0)
+    lines = [
+        f"{number:6}  {code} {rule:{widest}}  {contract:16}  {fixes[code]} with a fix"
+        for (code, rule, contract), number in sorted(
+            counts.items(), key=lambda pair: (-pair[1], pair[0])
+        )
+    ]
+    return "\n".join([*lines, *_summary(files)])
+
+
 def failures_text(files: Sequence[FileRow]) -> str:
     """A line a file that could not be done: where, what, what next."""
     return "\n".join(f"error: {file.reason}" for file in files if file.state is State.FAILED)
