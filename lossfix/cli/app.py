@@ -250,6 +250,13 @@ def migrate(
     split_by: Annotated[
         SplitBy | None, typer.Option(help="One patch a rule, directory or owner.")
     ] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit what is written, one commit a rule.")
+    ] = False,
+    branch: Annotated[str, typer.Option(help="The branch of the commits.")] = "lossfix",
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Commit beside changes that are not committed.")
+    ] = False,
     allow: Annotated[
         list[str] | None,
         typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
@@ -295,6 +302,9 @@ def migrate(
         diff,
         patch,
         split_by,
+        commit,
+        branch,
+        allow_dirty,
         jobs,
         device.value,
         tuple(inputs or ()),

@@ -14,6 +14,7 @@ from lossfix.config import Flags
 from lossfix.errors import MigrateError, VerifyError
 from lossfix.globs import Glob
 from lossfix.migrate.choices import SplitBy, Until
+from lossfix.migrate.commits import BRANCH, Committed, commit, ready_to_commit
 from lossfix.migrate.engine import Engine, Pool
 from lossfix.migrate.files import Listed, listed, named
 from lossfix.migrate.journal import Journal
@@ -42,6 +43,9 @@ class Wanted:
     diff: bool = False
     patch: str | None = None
     split_by: SplitBy | None = None
+    commit: bool = False
+    branch: str = BRANCH
+    allow_dirty: bool = False
     jobs: int | None = None
     device: str = "auto"
     inputs: tuple[str, ...] = ()
@@ -65,19 +69,26 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
     asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)
     if wanted.until is not Until.PLAN:
         _device_there(wanted.device)
+    if wanted.commit and wanted.until is not Until.APPLY:
+        raise MigrateError("--commit commits what is written; say --until apply as well")
     journal = Journal(root)
+    committed: Committed | None = None
     try:
         with only_one(journal.folder), bar() as watch:
+            if wanted.commit:
+                ready_to_commit(root, wanted.branch, wanted.allow_dirty, journal)
             if wanted.retry:
                 journal.forget_what_did_not_run()
             engine = _engine(wanted, setup)
             migrated = Migration(asked, engine, journal, watch).over(files)
             if migrated.run is not None:
+                if wanted.commit:
+                    committed = commit(root, journal, migrated.run, wanted.branch)
                 journal.end(migrated.run)
     finally:
         journal.close()
     _land(wanted, migrated, root)
-    return _report(wanted, migrated)
+    return _report(wanted, migrated, committed)
 
 
 def _root(text: str) -> Path:
@@ -147,9 +158,9 @@ def _below_here(root: Path) -> bytes:
 # reporting
 
 
-def _report(wanted: Wanted, migrated: Migrated) -> int:
+def _report(wanted: Wanted, migrated: Migrated, committed: Committed | None) -> int:
     files = _shown(migrated.files, wanted.root)
-    text = _text(wanted, migrated, files)
+    text = _text(wanted, migrated, files, committed)
     if wanted.diff:
         sys.stdout.flush()
         patch = whole_patch(migrated.changes, _below_here(Path(os.path.abspath(wanted.root))))
@@ -196,13 +207,17 @@ def _from_here(file: FileRow, prefix: str) -> FileRow:
     return replace(file, path=path, reason=reason, findings=findings, suppressed=suppressed)
 
 
-def _text(wanted: Wanted, migrated: Migrated, files: Sequence[FileRow]) -> str:
+def _text(
+    wanted: Wanted, migrated: Migrated, files: Sequence[FileRow], committed: Committed | None
+) -> str:
     written = migrated.until is Until.APPLY
     if wanted.output_format == JSON:
-        return dumps(migration_json(files, _steps(migrated)))
+        return dumps(migration_json(files, _steps(migrated, committed)))
     if wanted.output_format not in (TEXT, FULL, CONCISE):
         return findings_text(files if written else _as_they_are(files), wanted.output_format)
-    return migration_text(files, _done(migrated), written, sites=wanted.output_format != CONCISE)
+    return migration_text(
+        files, _done(migrated, committed), written, sites=wanted.output_format != CONCISE
+    )
 
 
 def _as_they_are(files: Sequence[FileRow]) -> list[FileRow]:
@@ -213,7 +228,7 @@ def _as_they_are(files: Sequence[FileRow]) -> list[FileRow]:
     ]
 
 
-def _steps(migrated: Migrated) -> dict[str, object]:
+def _steps(migrated: Migrated, committed: Committed | None) -> dict[str, object]:
     counts = migrated.counts
     return {
         "until": migrated.until.value,
@@ -221,11 +236,12 @@ def _steps(migrated: Migrated) -> dict[str, object]:
         "done": counts.done,
         "known": counts.known,
         "written": len(migrated.changes) if migrated.until is Until.APPLY else 0,
+        "commits": None if committed is None else committed._asdict(),
         "seconds": {step: round(spent, 3) for step, spent in counts.seconds.items()},
     }
 
 
-def _done(migrated: Migrated) -> str:
+def _done(migrated: Migrated, committed: Committed | None) -> str:
     counts = migrated.counts
     parts = [
         f"{counts.done[step]} files {word} ({counts.known[step]} known from the journal)"
@@ -240,7 +256,16 @@ def _done(migrated: Migrated) -> str:
         parts.append(f"{changed} would change; nothing written, --until apply writes")
     else:
         parts.append("nothing to write")
-    return "; ".join(parts) + "."
+    lines = ["; ".join(parts) + "."]
+    if committed is not None:
+        number = committed.commits
+        commits = "1 commit" if number == 1 else f"{number} commits"
+        lines.append(f"{commits} on the branch {committed.branch}.")
+        lines += [
+            f"{path}: written, and in no commit: it was not as in the last one"
+            for path in committed.left_out
+        ]
+    return "\n".join(lines)
 
 
 def undo_migration(root: str) -> int:

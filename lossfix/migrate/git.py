@@ -10,9 +10,14 @@ from pathlib import Path
 from lossfix.errors import MigrateError
 
 
-def git(root: Path, *arguments: str | bytes, given: bytes | None = None, **more: str) -> bytes:
+def git(
+    root: Path,
+    *arguments: str | bytes,
+    given: bytes = b"",
+    more: Mapping[str, str] | None = None,
+) -> bytes:
     """What git prints. `more` are environment variables. Raises MigrateError."""
-    ran = _run(root, arguments, given, more)
+    ran = _run(root, arguments, given, more or {})
     if ran is None:
         raise MigrateError("git is not installed; install it, or go without --commit")
     if ran.returncode != 0:
@@ -24,7 +29,7 @@ def git(root: Path, *arguments: str | bytes, given: bytes | None = None, **more:
 
 def try_git(root: Path, *arguments: str | bytes) -> bytes | None:
     """What git prints; None where it fails or is not there."""
-    ran = _run(root, arguments, None, {})
+    ran = _run(root, arguments, b"", {})
     return ran.stdout if ran is not None and ran.returncode == 0 else None
 
 
@@ -34,11 +39,11 @@ def in_repository(root: Path) -> bool:
 
 
 def _run(
-    root: Path, arguments: tuple[str | bytes, ...], given: bytes | None, more: Mapping[str, str]
+    root: Path, arguments: tuple[str | bytes, ...], given: bytes, more: Mapping[str, str]
 ) -> subprocess.CompletedProcess[bytes] | None:
     environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C", **more}
     command = [b"git", b"-C", os.fsencode(root), *map(os.fsencode, arguments)]
     try:
-        return subprocess.run(command, input=given or b"", capture_output=True, env=environment)
+        return subprocess.run(command, input=given, capture_output=True, env=environment)
     except FileNotFoundError:
         return None
