@@ -14,7 +14,7 @@ from lossfix.cli.exits import CLEAN, ERROR, FINDINGS, STOPPED
 from lossfix.cli.progress import progress
 from lossfix.config import Flags, flags_from
 from lossfix.errors import LossfixError
-from lossfix.migrate.choices import SplitBy, Until
+from lossfix.migrate.choices import EngineName, SplitBy, Until
 
 app = typer.Typer(
     help="Rewrites machine-learning losses into smooth, stable ones, and proves each fix.",
@@ -268,6 +268,10 @@ def migrate(
     config: ConfigFile = None,
     no_config: NoConfig = False,
     jobs: Jobs = None,
+    engine: Annotated[EngineName, typer.Option(help="Processes here, or Ray.")] = EngineName.POOL,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")
+    ] = None,
     device: OnDevice = Device.AUTO,
     inputs: Inputs = None,
     timeout: Annotated[
@@ -306,6 +310,8 @@ def migrate(
         branch,
         allow_dirty,
         jobs,
+        engine,
+        address,
         device.value,
         tuple(inputs or ()),
         timeout,

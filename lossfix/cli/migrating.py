@@ -13,7 +13,7 @@ from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.config import Flags
 from lossfix.errors import MigrateError, VerifyError
 from lossfix.globs import Glob
-from lossfix.migrate.choices import SplitBy, Until
+from lossfix.migrate.choices import EngineName, SplitBy, Until
 from lossfix.migrate.commits import BRANCH, Committed, commit, ready_to_commit
 from lossfix.migrate.engine import Engine, Pool
 from lossfix.migrate.files import Listed, listed, named
@@ -47,6 +47,8 @@ class Wanted:
     branch: str = BRANCH
     allow_dirty: bool = False
     jobs: int | None = None
+    engine: EngineName = EngineName.POOL
+    address: str | None = None
     device: str = "auto"
     inputs: tuple[str, ...] = ()
     timeout_s: float | None = None
@@ -79,7 +81,7 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
                 ready_to_commit(root, wanted.branch, wanted.allow_dirty, journal)
             if wanted.retry:
                 journal.forget_what_did_not_run()
-            engine = _engine(wanted, setup)
+            engine = _engine(wanted, setup, files)
             migrated = Migration(asked, engine, journal, watch).over(files)
             if migrated.run is not None:
                 if wanted.commit:
@@ -126,8 +128,13 @@ def _device_there(device: str) -> None:
         _ = prover.session().device
 
 
-def _engine(wanted: Wanted, setup: Setup) -> Engine:
-    return Pool(setup, wanted.jobs)
+def _engine(wanted: Wanted, setup: Setup, files: Sequence[Listed]) -> Engine:
+    if wanted.engine is EngineName.POOL:
+        return Pool(setup, wanted.jobs)
+    from lossfix.migrate.on_ray import Cluster
+
+    paths = [os.fsdecode(file.path) for file in files if not file.skipped]
+    return Cluster(setup, paths, wanted.address, wanted.jobs)
 
 
 # landing

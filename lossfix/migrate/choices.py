@@ -13,6 +13,13 @@ class Until(str, Enum):
     APPLY = "apply"
 
 
+class EngineName(str, Enum):
+    """What spreads the work."""
+
+    POOL = "pool"
+    RAY = "ray"
+
+
 class SplitBy(str, Enum):
     """What one patch of several holds."""
 

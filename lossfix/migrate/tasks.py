@@ -59,10 +59,14 @@ class Result(NamedTuple):
 
 
 @contextmanager
-def at_work(setup: Setup) -> Iterator[Callable[[Any], Any]]:
-    """What turns tasks into answers; the worker that runs losses starts with the first one."""
+def at_work(setup: Setup, tied: bool = True) -> Iterator[Callable[[Any], Any]]:
+    """What turns tasks into answers; the worker that runs losses starts with the first one.
+
+    A process that is `tied` ends with the one that started it.
+    """
     os.chdir(setup.root)
-    die_with_parent()
+    if tied:
+        die_with_parent()
     warnings.simplefilter("ignore")  # Python's about the code that is read
     packages = Packages()
     options = Options(setup.device, inputs=tuple(setup.inputs), timeout_s=setup.timeout_s)
