@@ -80,14 +80,20 @@ class Cluster:
         process = context.Process(target=_carry, args=arguments)
         process.start()
         theirs.close()
+        reached = False
         try:
             while True:
                 try:
                     message = json.loads(ours.recv_bytes())
                 except (EOFError, OSError):
-                    return
+                    if reached:
+                        return
+                    message = {"error": "the cluster cannot be used: it does not answer"}
                 if "error" in message:
                     raise MigrateError(f"--engine ray: {message['error']}")
+                reached = True
+                if "ready" in message:
+                    continue
                 answer = message.get("answer")
                 yield message["number"], Death(message["death"]) if "death" in message else answer
         finally:
@@ -138,6 +144,7 @@ def _carry(
         said = " ".join(str(error).split())[:300] or type(error).__name__
         _tell(pipe, error=f"the cluster cannot be used: {said}")
         return
+    _tell(pipe, ready=True)
     send = ray.remote(_done_there).options(max_retries=_RETRIES, num_cpus=1, num_gpus=gpus)
     there = ray.put(dict(files))
     name = digest_of(repr(sorted((p, digest_of(d)) for p, d in files.items())).encode()).hex()
