@@ -8,7 +8,8 @@ LossfixError
 ├── RewriteError         an edit that would not print the intended tree; the edit is withheld
 ├── MigrateError         a migration that cannot start or go on; what is done stays done
 └── VerifyError          a verification that was asked for and cannot start
-    └── NoDevice         the device that was asked for is not there
+    ├── NoDevice         the device that was asked for is not there
+    └── NoSandbox        the sandbox that was asked for cannot be had on this system
 """
 
 from __future__ import annotations
@@ -61,3 +62,7 @@ class VerifyError(LossfixError):
 
 class NoDevice(VerifyError):
     """The device that was asked for is not there."""
+
+
+class NoSandbox(VerifyError):
+    """A fence that was required cannot be put up on this system."""

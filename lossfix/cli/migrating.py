@@ -51,6 +51,7 @@ class Wanted:
     address: str | None = None
     device: str = "auto"
     inputs: tuple[str, ...] = ()
+    sandbox: str = "auto"
     timeout_s: float | None = None
     output_format: str = "full"
     exit_zero: bool = False
@@ -65,7 +66,7 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
     selected(flags.select, flags.ignore)
     allowed_by(flags.allow, every_rule())
     files = _files(wanted, flags, root)
-    setup = Setup(str(root), wanted.device, wanted.inputs)
+    setup = Setup(str(root), wanted.device, wanted.inputs, sandbox=wanted.sandbox)
     if wanted.timeout_s is not None:
         setup = setup._replace(timeout_s=wanted.timeout_s)
     asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)

@@ -276,14 +276,7 @@ class Migration:
     def _key(self, step: str, file: _File) -> Key:
         asked = [step, file.codes, file.roles, file.allow, file.sharpness]
         if step == VERIFY:
-            setup = self.asked.setup
-            asked += [
-                self.asked.keep_unrun,
-                setup.device,
-                setup.inputs,
-                setup.timeout_s,
-                _versions(),
-            ]
+            asked += [self.asked.keep_unrun, *self.asked.setup[1:], _versions()]
         return Key(step, file.path, file.digest, _program() + digest_of(_as_bytes(asked)))
 
     # applying

@@ -23,7 +23,7 @@ from lossfix.report.rows import FileRow, State
 from lossfix.rules.registry import every_rule
 from lossfix.source.roles import RoleOverrides
 from lossfix.verify import Options
-from lossfix.verify.sandbox import die_with_parent
+from lossfix.verify.cage.processes import die_with_parent
 from lossfix.workers import Death
 
 PLAN, VERIFY = "plan", "verify"
@@ -36,6 +36,7 @@ class Setup(NamedTuple):
     device: str = "auto"
     inputs: tuple[str, ...] = ()
     timeout_s: float = Options().timeout_s  # of wall time, for each verification
+    sandbox: str = Options().sandbox
 
 
 class Task(NamedTuple):
@@ -69,7 +70,12 @@ def at_work(setup: Setup, tied: bool = True) -> Iterator[Callable[[Any], Any]]:
         die_with_parent()
     warnings.simplefilter("ignore")  # Python's about the code that is read
     packages = Packages()
-    options = Options(setup.device, inputs=tuple(setup.inputs), timeout_s=setup.timeout_s)
+    options = Options(
+        setup.device,
+        inputs=tuple(setup.inputs),
+        timeout_s=setup.timeout_s,
+        sandbox=setup.sandbox,
+    )
     with Prover(options) as prover:
         yield lambda item: _answer(_task(item), packages, prover, setup.root)
 
