@@ -4,7 +4,10 @@ The packages are copied into a git repository, planned, verified and written in 
 git's own list of changed files is held against the report and the journal, every file is compiled,
 a second migration must have nothing to do, and undo must give the files back byte for byte.
     python benchmarks/migration.py                        all of it
-    python benchmarks/migration.py --until plan --files 900 1800 3700   how planning grows
+    python benchmarks/migration.py --until plan --copies 1 2 4          how planning grows
+    python benchmarks/migration.py --until plan --copies 1 -- --engine ray
+
+With --copies it is every fourth file, so many times beside each other: the same work each time.
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ class Ran(NamedTuple):
     memory_mb: float
 
 
-def repository(scratch: Path, files: list[Path]) -> Path:
-    """A git repository with these files, committed."""
-    root = scratch / f"repository-{len(files)}"
-    for path in files:
-        place = root / path.relative_to(corpus_folder())
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place)
+def repository(scratch: Path, files: list[Path], copies: int) -> Path:
+    """A git repository with these files, as many times as there are copies, committed."""
+    root = scratch / "repository"
+    for copy in range(copies):
+        for path in files:
+            place = root / f"copy{copy}" / path.relative_to(corpus_folder())
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
     git(root, "init", "-q")
     git(root, "add", "-A")
     git(root, "-c", "user.name=n", "-c", "user.email=n@localhost", "commit", "-q", "-m", "corpus")
@@ -128,21 +132,20 @@ def told(number: int, ran: Ran) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--files", type=int, nargs="*", default=[])
+    parser.add_argument("--copies", type=int, nargs="*", default=[])
     parser.add_argument("--until", default="apply", choices=["plan", "verify", "apply"])
     parser.add_argument("--jobs", "-j", type=int, default=1)
     parser.add_argument("more", nargs="*", help="further options of migrate, after --")
     asked = parser.parse_args()
     corpus()
     every = corpus_files()
-    for number in asked.files or [len(every)]:
-        step = max(len(every) // number, 1)
-        chosen = every[::step][:number] if step > 1 else every[:number]
+    chosen = every[::4] if asked.copies else every
+    for copies in asked.copies or [1]:
         with tempfile.TemporaryDirectory(prefix="lossfix-migration-") as scratch:
-            root = repository(Path(scratch), chosen)
+            root = repository(Path(scratch), chosen, copies)
             before = tree(root)
             ran = migrate(root, asked.until, asked.jobs, asked.more)
-            print(told(len(chosen), ran))
+            print(told(len(before), ran), flush=True)
             for entry in ran.report["fixes"]:
                 print(
                     f"  {entry['count']:4} {entry['rule']}, {entry['contract']}, {entry['verdict']}"

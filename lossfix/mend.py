@@ -161,7 +161,10 @@ class _Mending:
     def stages(self) -> tuple[Stage, ...]:
         """The file after the fixes of one rule, of that and the next, and so on to the last."""
         codes = sorted({fix.finding.rule.code for fix in self.progress.applied})
-        texts = [self._only_rules(frozenset(codes[:n])) for n in range(1, len(codes))]
+        try:
+            texts = [self._only_rules(frozenset(codes[:n])) for n in range(1, len(codes))]
+        except LossfixError:  # they cannot be told apart: all of it is the last one's
+            codes, texts = codes[-1:], []
         texts.append(self.progress.content)
         return tuple(
             Stage(code, self.source.encoded(text)) for code, text in zip(codes, texts, strict=True)

@@ -31,7 +31,8 @@ def only_one(folder: Path) -> Iterator[None]:
                 "wait for it, or end it, then run again"
             )
         os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode("ascii"), 0)
+        os.lseek(handle, 0, os.SEEK_SET)
+        os.write(handle, f"{os.getpid()}\n".encode("ascii"))
         yield
     finally:
         os.close(handle)
