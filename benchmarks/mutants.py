@@ -12,19 +12,18 @@ than 98 of 100 mutants are.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
+from threading import Lock
 
 from equivalence import loss_keeps, same_loss
 from mutation import Mutant, mutants_of, spread
 
-from lossfix.proving import verify_rewrite
+from lossfix.proving import hints_of
 from lossfix.rewrite.engine import Rewritten, rewrite_text, site_of
 from lossfix.rewrite.twin import twin_text
 from lossfix.rules.contracts import Meaning, Monotone
@@ -33,7 +32,7 @@ from lossfix.rules.findings import Finding
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.registry import all_rules, selected
 from lossfix.rules.rule import Rule
-from lossfix.verify import Options, Outcome, Session, Verdict
+from lossfix.verify import Options, Outcome, Program, Session, Verdict, verify_pair
 from lossfix.verify.proof import prove
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
@@ -157,21 +156,29 @@ def judged(case: Case, session: Session, *, quick: bool) -> Outcomes:
 
 
 def _run(case: Case, session: Session, options: Options) -> Verdict:
-    return verify_rewrite(
-        case.before,
-        case.at(None),
-        case.path,
-        case.findings,
+    function, path = case.findings[0].function, str(case.path)
+    return verify_pair(
+        Program(case.before, path, function),
+        Program(case.at(None), path, function),
         case.rule.contract,
+        hints_of(case.findings[0].unit, case.findings),
         options,
-        session,
-        case.at,
-        case.twin(),
+        after_at=case.at,
+        twin=case.twin(),
+        session=session,
     )
+
+
+_proving = Lock()  # mpmath has one precision for the whole process
 
 
 def _proof(case: Case) -> str:
     """Why a mutant is equivalent; empty where it is not known to be."""
+    with _proving:
+        return _proved(case)
+
+
+def _proved(case: Case) -> str:
     assert case.mutant is not None
     contract = case.rule.contract
     changed = replace(case.rewrite, after=case.mutant.term)
@@ -189,30 +196,9 @@ def _proof(case: Case) -> str:
 
 
 def run(work: Sequence[Case], jobs: int, *, quick: bool) -> list[Outcomes]:
-    """Every case, by `jobs` warm workers."""
-    sessions: SimpleQueue[Session] = SimpleQueue()
-    done = 0
-
-    def one(case: Case) -> Outcomes:
-        nonlocal done
-        session = sessions.get()
-        try:
-            return judged(case, session, quick=quick)
-        finally:
-            sessions.put(session)
-            done += 1
-            if sys.stderr.isatty():
-                print(f"\r{done} of {len(work)}", end="", file=sys.stderr, flush=True)
-
-    opened = [Session("cpu") for _ in range(jobs)]
-    try:
-        for session in opened:
-            sessions.put(session)
-        with ThreadPoolExecutor(jobs) as pool:
-            return list(pool.map(one, work))
-    finally:
-        for session in opened:
-            session.close()
+    """Every case, in `jobs` processes at a time."""
+    with Session("cpu", jobs) as session, ThreadPoolExecutor(jobs) as pool:
+        return list(pool.map(lambda case: judged(case, session, quick=quick), work))
 
 
 # what is shown

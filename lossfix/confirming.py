@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from lossfix.check import findings_of, open_source
+from lossfix.check import findings_of, open_source, placed
 from lossfix.errors import LossfixError, RewriteError, VerifyError
 from lossfix.graph.module import NO_OVERRIDES, lift_module
 from lossfix.graph.nodes import Node
@@ -33,22 +33,22 @@ from lossfix.verify import (
     Session,
     cannot_confirm,
     confirm_finding,
-    tensorflow_available,
 )
 from lossfix.verify.confirm import Span
-from lossfix.verify.pair import NO_FRAMEWORK
+from lossfix.verify.pair import blocked
 from lossfix.verify.script import FUNCTION, Script, ScriptError, script_of
 
 _NOT_CODE = "it is about a comment, which nothing runs"
 
 
 @contextmanager
-def confirmer_for(device: str, inputs: tuple[str, ...]) -> Iterator[Confirmer]:
+def confirmer_for(options: Options) -> Iterator[Confirmer]:
     """A confirmer with a worker of its own, which ends with the block. Raises VerifyError."""
-    if not tensorflow_available():
-        raise VerifyError(f"--confirm: {NO_FRAMEWORK}")
-    with Session(device) as session:
-        yield Confirmer(session, Options(device=device, inputs=inputs))
+    why_not = blocked()
+    if why_not:
+        raise VerifyError(f"nothing can be confirmed: {why_not}")
+    with Session(options.device) as session:
+        yield Confirmer(session, options)
 
 
 class Confirmer:
@@ -76,9 +76,10 @@ class Confirmer:
         except LossfixError:
             return file
         text = Text(source.text)
-        by_place: defaultdict[tuple[str, int, int], list[Finding]] = defaultdict(list)
+        by_place: defaultdict[tuple[str, int, int, int], list[Finding]] = defaultdict(list)
         for finding in findings:
-            by_place[_place(finding_row(finding, file.path, text))].append(finding)
+            (row,) = placed((finding_row(finding, file.path, text),), source)
+            by_place[_place(row)].append(finding)
         rows = [
             replace(row, confirmation=self._of_row(row, by_place[_place(row)], source, roles))
             for row in file.findings
@@ -124,8 +125,8 @@ class Confirmer:
         )
 
 
-def _place(row: FindingRow) -> tuple[str, int, int]:
-    return row.code, row.line, row.column
+def _place(row: FindingRow) -> tuple[str, int, int, int]:
+    return row.code, row.cell, row.line, row.column
 
 
 def _spans(finding: Finding, source: Source) -> tuple[Span, ...]:

@@ -67,6 +67,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "fix": row.fix,
         "reason": row.reason,
         **({"confirmation": row.confirmation.as_json()} if row.confirmation else {}),
+        **({"cell": row.cell} if row.cell else {}),
     }
 
 
@@ -85,10 +86,6 @@ def _verdict_keys(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
         return {"verdict": None, "verification": None}
     return {"verdict": verdict.outcome.value, "verification": verdict.as_json()}
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return verdict.as_json()
 
 
 def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> dict[str, Any]:

@@ -43,6 +43,11 @@ class Confirmation:
         return {**asdict(self), "status": self.status.value}
 
 
+def confirmation_from_json(data: Mapping[str, Any]) -> Confirmation:
+    """What `as_json` wrote; KeyError, TypeError or ValueError for anything else."""
+    return Confirmation(**{**data, "status": Status(data["status"])})
+
+
 def cannot_confirm(reason: str) -> Confirmation:
     return Confirmation(Status.NOT_RUN, reason)
 
@@ -82,13 +87,12 @@ def confirm_finding(
         "options": asdict(options),
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
+        "sandbox": options.sandbox,
     }
     reply = session.ask(request)
     if reply.get("failure"):
         return cannot_confirm(str(reply["failure"]))
     try:
-        found = dict(reply["result"])
-        status = Status(found.pop("status"))
-        return Confirmation(status, seed=options.seed, **found)
+        return confirmation_from_json({**reply["result"], "seed": options.seed})
     except (KeyError, TypeError, ValueError) as error:
         return cannot_confirm(f"the worker's answer cannot be read: {error}")

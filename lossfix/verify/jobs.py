@@ -9,13 +9,15 @@ from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
+from lossfix.verify.drawn import inputs_as_json
+from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
 from lossfix.verify.inputs import InputError
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
 from lossfix.verify.literals import literals_in
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.oracle import NoOracleError, Oracle, believed, oracle_of
-from lossfix.verify.regimes import row, typical
+from lossfix.verify.regimes import draws, row, typical
 from lossfix.verify.request import (
     Program,
     contract_from_json,
@@ -23,14 +25,14 @@ from lossfix.verify.request import (
     options_from_json,
 )
 from lossfix.verify.search import Probed, searched
+from lossfix.verify.sweep import sweep
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.wide import load_wide
 
 
 def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any]:
     """Does one request; what it returns can be sent as JSON."""
-    from lossfix.verify.frameworks import tensorflow as framework
-
+    framework = framework_named(request.get("framework", TENSORFLOW))
     if request["job"] == "devices":
         return {"gpus": framework.gpus()}
     framework.start(device)
@@ -42,15 +44,16 @@ def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any
         from lossfix.verify.witness import confirm
 
         return confirm(request, scratch, device)
-    return _verify(request, scratch, device, framework.Runner).as_json()
+    return _verify(request, scratch, device, framework)
 
 
-def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRun) -> Verdict:
+def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) -> dict[str, Any]:
+    make_run: MakeRun = framework.Runner
     contract = contract_from_json(request["contract"])
     hints = hints_from_json(request["hints"])
     options = options_from_json(request["options"])
     if isinstance(contract, Diagnosis):
-        return not_run(contract.name, "a diagnosis offers no new loss to run")
+        return not_run(contract.name, "a diagnosis offers no new loss to run").as_json()
     before, after = Program(**request["before"]), Program(**request["after"])
     loaded: dict[str, Loaded] = {}
     levels = [(float(k), f"after@{k:g}", text) for k, text in request["levels"]]
@@ -58,28 +61,34 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         loaded["before"] = load(before, scratch)
         plan = find_plan(loaded["before"], make_run, hints, options)
     except (LoadError, NoInputsError, InputError) as error:
-        return not_run(contract.name, str(error))
+        return not_run(contract.name, str(error)).as_json()
     try:
         loaded["after"] = load(after, scratch)
     except LoadError as error:
-        return not_run(contract.name, f"the new loss: {error}")
+        return not_run(contract.name, f"the new loss: {error}").as_json()
     plan = replace(plan, literals=literals_in(part.slice.text for part in loaded.values()))
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
-        load_wide(loaded, name, program, scratch)
+        load_wide(loaded, name, program, scratch, framework)
     if request["twin"]:
         levels.append((0.0, "twin", request["twin"]))
     for _, name, text in levels:
         program = replace(after, text=text)
         with contextlib.suppress(LoadError):
             loaded[name] = load(program, scratch)
-        load_wide(loaded, name, program, scratch)
+        load_wide(loaded, name, program, scratch, framework)
     known = [(k, name) for k, name, _ in levels if name in loaded and name != "twin"]
     bench = Bench(loaded, make_run, plan, device, options.seed)
     bench.oracle = _oracle(bench, before, notes)
-    bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
+    if request.get("framework", TENSORFLOW) == TENSORFLOW:
+        bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
     verdict = judge(bench, contract, hints, options, known)
-    return _with_notes(verdict, notes)
+    verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
+    if request.get("curve"):
+        found = sweep(bench, hints.thresholds, verdict.counterexample)
+        verdict = replace(verdict, curve=found)
+    answer = _with_notes(verdict, notes).as_json()
+    return {**answer, "outline": _outline(bench)} if request.get("outline") else answer
 
 
 def _oracle(bench: Bench, before: Program, notes: list[str]) -> Oracle | None:
@@ -112,6 +121,17 @@ def _probed(programs: tuple[Program, ...], scratch: str) -> Iterator[Probed]:
         with contextlib.suppress(LoadError, SyntaxError):
             loaded = load(program, scratch, change)
             yield Probed(loaded, tuple(sites), watch)
+
+
+def _outline(bench: Bench) -> dict[str, Any]:
+    """The original in float32, run eagerly, by regime: value and gradients, each flat."""
+    found: dict[str, Any] = {}
+    for one in draws(bench.plan, "float32", bench.seed):
+        result = bench.try_run("before", "eager", "float32", one)
+        if result is not None:
+            gradient = result.flat_gradient().tolist() if result.has_gradient else None
+            found[one.regime] = {"value": result.value.ravel().tolist(), "gradient": gradient}
+    return found
 
 
 def _with_notes(verdict: Verdict, notes: list[str]) -> Verdict:

@@ -57,6 +57,7 @@ class _Record:
     wide: bool = True
     sizes: dict[str, float] = field(default_factory=dict)  # the original's value, by regime
     closed: bool = False  # a value that was not finite is, in an eager run
+    draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -128,16 +129,7 @@ def _dtype(
     options: Options,
 ) -> None:
     """All modes of one dtype. The float64 context sees the float32 draws."""
-    drawn = "float32" if dtype == "float64" else dtype
-    made = draws(bench.plan, drawn, options.seed, hints.thresholds)
-    if dtype == "float32" and made:
-        made += [
-            other
-            for other in other_shapes(bench.plan, made[0])
-            if bench.try_run("before", "eager", dtype, other) is not None
-        ]
-    if drawn == "float32":
-        made += bench.searched
+    made = _drawn(bench, record, dtype, hints, options)
     originals: dict[str, list[Result | None]] = {}
     refused: dict[str, str] = {}
     for mode in options.modes:
@@ -177,6 +169,22 @@ def _dtype(
 def _enough(record: _Record, options: Options) -> bool:
     """Whether what was found decides, and nobody wants more."""
     return options.brief and bool(record.failures or record.raised)
+
+
+def _drawn(bench: Bench, record: _Record, dtype: str, hints: Hints, options: Options) -> list[Draw]:
+    """The draws that a dtype sees, made once: float64 sees those of float32."""
+    drawn = "float32" if dtype == "float64" else dtype
+    if drawn not in record.draws:
+        made = draws(bench.plan, drawn, options.seed, hints.thresholds)
+        if drawn == "float32" and made:
+            made += [
+                other
+                for other in other_shapes(bench.plan, made[0])
+                if bench.try_run("before", "eager", drawn, other) is not None
+            ]
+            made += bench.searched
+        record.draws[drawn] = made
+    return record.draws[drawn]
 
 
 def _context(
@@ -326,9 +334,14 @@ class _Bits:
                     key = f"{'value' if name == 'value' else 'gradient'} {version}"
                     self._worst[key] = max(self._worst.get(key, 0.0), found)
 
-    def worst(self) -> tuple[float | None, ...]:
-        keys = ("value before", "value after", "gradient before", "gradient after")
-        return tuple(self._worst.get(key) for key in keys)
+    def worst(self) -> tuple[float | None, float | None, float | None, float | None]:
+        known = self._worst.get
+        return (
+            known("value before"),
+            known("value after"),
+            known("gradient before"),
+            known("gradient after"),
+        )
 
 
 def _broken(

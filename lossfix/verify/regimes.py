@@ -229,6 +229,9 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
         values = _label(tensor, regime, rng, dtype)
     else:
         values = regime.prediction(rng, shape, dtype)
+        # squares and small multiples of what a loss is given must fit, or every loss overflows
+        reach = np.sqrt(FORMATS[dtype].largest)
+        values = np.clip(values, -reach, reach)
     return fit(tensor, held(np.asarray(values, dtype=np.float64), dtype), dtype)
 
 

@@ -51,8 +51,9 @@ class Options:
     """How to run. `inputs` holds specs such as 'y_pred=float32[8,10] in (0,1)'.
 
     `timeout_s` is wall time for one verification, `memory_mb` the address space of its process
-    (not limited on a GPU). With `brief` a refutation is given as it is found: the other contexts
-    are left out, and its inputs are not made small.
+    (not limited on a GPU). `sandbox` "auto" puts up every fence that the system has, "require"
+    raises NoSandbox where one is missing, "off" leaves the limits alone. With `brief` a
+    refutation is given as it is found: the other contexts are left out, and its inputs stay large.
     """
 
     device: str = "auto"  # "auto", "cpu" or "gpu"
@@ -63,6 +64,7 @@ class Options:
     modes: tuple[str, ...] = ("eager", "graph", "xla")
     dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "float64")
     brief: bool = False
+    sandbox: str = "auto"  # "require", "auto" or "off"
 
 
 def hints_as_json(hints: Hints) -> dict[str, Any]:

@@ -44,7 +44,7 @@ _FAR_OFF = Regime(
 
 def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
     """The fields of a Confirmation, for a request as `confirm_finding` sends it."""
-    from lossfix.verify.frameworks.tensorflow import Runner
+    from lossfix.verify.frameworks import tensorflow
     from lossfix.verify.frameworks.watch import watch
 
     before = Program(**request["before"])
@@ -59,7 +59,7 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
     pass_through()
     try:
         loaded = {"before": load(before, scratch)}
-        plan = find_plan(loaded["before"], Runner, hints, options)
+        plan = find_plan(loaded["before"], tensorflow.Runner, hints, options)
         watched = load(before, scratch, change)
         wide = _in_float64(before, scratch, len(found[0]))
     except (LoadError, NoInputsError, InputError) as error:
@@ -72,8 +72,8 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
             loaded["twin"] = load(replace(before, text=request["twin"]), scratch)
     for name, text in (("before", before.text), ("after", request["after"])):
         if name in loaded:
-            load_wide(loaded, name, replace(before, text=text), scratch)
-    bench = Bench(loaded, Runner, plan, device, options.seed)
+            load_wide(loaded, name, replace(before, text=text), scratch, tensorflow)
+    bench = Bench(loaded, tensorflow.Runner, plan, device, options.seed)
     led = searched([Probed(watched, found[0], watch)], plan, options.seed)
     made = [*draws(plan, "float32", options.seed, hints.thresholds), *led, *_far_off(plan, options)]
     lines = request["lines"]
