@@ -77,7 +77,7 @@ def confirm_finding(
     request = {
         "job": "confirm",
         "before": asdict(program),
-        "after": after,
+        "mended": after,
         "twin": twin,
         "spans": [list(span) for span in spans],
         "lines": {str(new): old for new, old in (lines or {}).items()},

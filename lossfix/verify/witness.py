@@ -65,12 +65,12 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
     except (LoadError, NoInputsError, InputError) as error:
         return {"status": "not run", "reason": str(error)}
     with contextlib.suppress(LoadError):
-        if request["after"]:
-            loaded["after"] = load(replace(before, text=request["after"]), scratch)
+        if request["mended"]:
+            loaded["after"] = load(replace(before, text=request["mended"]), scratch)
     with contextlib.suppress(LoadError):
         if request["twin"]:
             loaded["twin"] = load(replace(before, text=request["twin"]), scratch)
-    for name, text in (("before", before.text), ("after", request["after"])):
+    for name, text in (("before", before.text), ("after", request["mended"])):
         if name in loaded:
             load_wide(loaded, name, replace(before, text=text), scratch, tensorflow)
     bench = Bench(loaded, tensorflow.Runner, plan, device, options.seed)
