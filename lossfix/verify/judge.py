@@ -219,6 +219,9 @@ def _context(
             if draw.regime == COLUMN:
                 record.notes.append(f"{COLUMN}: the original broadcasts, the new loss {error}")
                 continue
+            if draw.regime == EMPTY:
+                record.notes.append(f"{EMPTY}: the original runs, the new loss raises {error}")
+                continue
             record.raised = record.raised or (
                 f"the new loss raises in {mode} {dtype} ({draw.regime}): {error}"
             )

@@ -31,6 +31,7 @@ WEAK = frozenset({"minute", "tiny", SUBNORMAL})
 FAR = frozenset(
     {"large", "very large", "huge", "tiny", SUBNORMAL}
 )  # overflow may be the true answer
+CLOSE = "close together"  # and so small that a reciprocal's square overflows
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -345,4 +346,4 @@ def _close_together(plan: Plan, base: Draw, dtype: str) -> list[Draw]:
     for number, tensor in enumerate(floats):
         size = held(np.full(tensor.shape, low * (1.0 + 40 * number * form.eps)), dtype)
         values[tensor.name] = fit(tensor, size, dtype)
-    return [Draw("close together", dtype, values)]
+    return [Draw(CLOSE, dtype, values)]
