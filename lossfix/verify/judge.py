@@ -213,14 +213,14 @@ def _context(
             if "AutoGraph did not convert" in str(error):
                 reason = f"the new loss: {error}"
                 return Context(mode, dtype, bench.device, Outcome.NOT_RUN, reason)
+            if draw.regime == EMPTY:
+                record.notes.append(f"{EMPTY}: the original runs, the new loss raises {error}")
+                continue
             if dtype == "float64":
                 reason = f"the new loss: {error}"
                 return Context(mode, dtype, bench.device, Outcome.NOT_RUN, reason)
             if draw.regime == COLUMN:
                 record.notes.append(f"{COLUMN}: the original broadcasts, the new loss {error}")
-                continue
-            if draw.regime == EMPTY:
-                record.notes.append(f"{EMPTY}: the original runs, the new loss raises {error}")
                 continue
             record.raised = record.raised or (
                 f"the new loss raises in {mode} {dtype} ({draw.regime}): {error}"
