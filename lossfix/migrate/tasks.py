@@ -134,9 +134,12 @@ def result_of(task: Task, answer: Any, planned: Result | None) -> Result | None:
         return None
     if isinstance(answer, Death):
         return Result(_died(task, answer, planned))
-    row, stages = answer
-    made = tuple(Stage(code, data.encode("latin-1")) for code, data in stages)
-    return Result(unpacked(row, task.path), made)
+    try:
+        row, stages = answer
+        made = tuple(Stage(code, data.encode("latin-1")) for code, data in stages)
+        return Result(unpacked(row, task.path), made)
+    except (AttributeError, KeyError, TypeError, ValueError):  # of a lossfix that is not this one
+        return Result(_died(task, Death("gave an answer that cannot be read"), planned))
 
 
 def _died(task: Task, death: Death, planned: Result | None) -> FileRow:
