@@ -246,6 +246,44 @@ def rewrite(
 
 
 @app.command()
+def report(
+    paths: Paths,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes.")
+    ] = "lossfix-report.html",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
+    ] = None,
+    sharpness: Sharpness = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
+    inputs: Inputs = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
+) -> int:
+    """Write an HTML page of every fix with its verdict and a plot. The code stays as it is."""
+    from lossfix.cli.reporting import report_paths
+    from lossfix.verify import Options
+
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=sharpness,
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
+    options = Options(device=device.value, inputs=tuple(inputs or ()), sandbox=sandbox.value)
+    return report_paths(paths, output, flags, options, jobs)
+
+
+@app.command()
 def migrate(
     root: Annotated[str, typer.Argument(help="The folder to migrate.")],
     until: Annotated[Until, typer.Option(help="The last step that is taken.")] = Until.PLAN,
