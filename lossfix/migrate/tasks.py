@@ -37,6 +37,7 @@ class Setup(NamedTuple):
     inputs: tuple[str, ...] = ()
     timeout_s: float = Options().timeout_s  # of wall time, for each verification
     sandbox: str = Options().sandbox
+    curves: bool = False  # each verdict carries what a plot is drawn from
 
 
 class Task(NamedTuple):
@@ -76,7 +77,7 @@ def at_work(setup: Setup, tied: bool = True) -> Iterator[Callable[[Any], Any]]:
         timeout_s=setup.timeout_s,
         sandbox=setup.sandbox,
     )
-    with Prover(options) as prover:
+    with Prover(options, curves=setup.curves) as prover:
         yield lambda item: _answer(_task(item), packages, prover, setup.root)
 
 
