@@ -16,7 +16,7 @@ import numpy as np
 
 from lossfix.rules.contracts import Meaning
 from lossfix.verify.bench import Bench, NoInputsError, find_plan
-from lossfix.verify.births import born, lost, rounded
+from lossfix.verify.origins import born, lost, rounded
 from lossfix.verify.conventions import PREDICTION
 from lossfix.verify.cures import cured
 from lossfix.verify.inputs import InputError, Plan
