@@ -42,6 +42,10 @@ QUICK = Options(device="cpu", modes=("eager",), dtypes=("float32", "float64"), b
 WHOLE = Options(device="cpu", brief=True)
 
 
+_NO_GRADIENT_EITHER = "no gradient passes the original either: the mutant mends nothing, and is it"
+_REASONS = {(code, "cut gradient"): _NO_GRADIENT_EITHER for code in ("LF301", "LF302", "LF306")}
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A fixture that one rewrite of one rule mends, by a replacement that is right or a mutant."""
@@ -57,6 +61,12 @@ class Case:
     def name(self) -> str:
         what = f"{self.mutant.kind}: {self.mutant.what}" if self.mutant else "the right rewrite"
         return f"{self.rule.code} {self.path.name.removesuffix('.before.py')}, {what}"
+
+    @property
+    def reason(self) -> str:
+        """Why a mutant of this kind may survive, where that is known."""
+        kind = self.mutant.kind if self.mutant is not None else ""
+        return _REASONS.get((self.rule.code, kind), "")
 
     def decide(self, finding: Finding) -> str:
         """Why another finding than the case's own is left."""
@@ -96,6 +106,10 @@ class Outcomes:
     @property
     def refuted(self) -> bool:
         return self.verdict.outcome is Outcome.REFUTED
+
+    @property
+    def survived(self) -> bool:
+        return self.case.mutant is not None and not self.refuted and not self.proof
 
 
 def cases(rules: Sequence[Rule], most: int) -> Iterator[Case]:
@@ -258,6 +272,8 @@ def _listed(title: str, outcomes: Sequence[Outcomes]) -> None:
     for each in outcomes:
         found = f"{each.verdict.outcome.value}: {each.verdict.reason}"
         print(f"  {each.case.name}\n      {found}")
+        if each.survived and each.case.reason:
+            print(f"      {each.case.reason}")
         if each.proof:
             print(f"      {each.proof}")
 

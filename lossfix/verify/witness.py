@@ -16,12 +16,12 @@ import numpy as np
 
 from lossfix.rules.contracts import Meaning
 from lossfix.verify.bench import Bench, NoInputsError, find_plan
-from lossfix.verify.origins import born, lost, rounded
 from lossfix.verify.conventions import PREDICTION
 from lossfix.verify.cures import cured
 from lossfix.verify.inputs import InputError, Plan
 from lossfix.verify.instrument import Site, instrument, pass_through
 from lossfix.verify.load import Loaded, LoadError, load
+from lossfix.verify.origins import born, lost, rounded
 from lossfix.verify.regimes import Draw, Regime, draw, draws
 from lossfix.verify.request import (
     Options,
