@@ -367,7 +367,17 @@ TRANSFER: Mapping[str, Transfer] = {
     "argmax": _sure(COUNTING),
     "argmin": _sure(COUNTING),
     "argsort": _sure(COUNTING),
-    "count_nonzero": _sure(COUNTING),
+    **dict.fromkeys(
+        "count_nonzero bincount searchsorted digitize histogram edit_distance".split(),
+        _sure(COUNTING),
+    ),
+    "top_classes": _sure(UNIT),
+    **dict.fromkeys(
+        "softmax_xent sparse_softmax_xent sigmoid_xent binary_crossentropy "
+        "categorical_crossentropy sparse_categorical_crossentropy".split(),
+        _sure(Interval(0.0, _INF)),
+    ),
+    "unique": _same,
     "ones_like": _sure(point(1.0)),
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(

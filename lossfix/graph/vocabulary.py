@@ -26,13 +26,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "tensorflow.python.keras.backend",
         "tf_keras.backend",
     ),
+    "keras.losses": ("keras.losses", "tensorflow.keras.losses", "tf_keras.losses"),
     "numpy": ("numpy",),
 }
 
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
         "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero mul sub neg select".split()
+        "is_finite is_inf squared_difference count_nonzero mul sub neg select "
+        "nn.softmax_cross_entropy_with_logits_v2".split()
     ),
     # switch wants tensors of one rank in both branches
     "keras.backend": frozenset({"switch", "logsumexp"}),
@@ -64,7 +66,13 @@ class Op:
 
 
 def _op(name: str, params: str = "x", attrs: str = "", **names: str) -> Op:
-    columns = {"tf": "tf", "ops": "keras.ops", "K": "keras.backend", "np": "numpy"}
+    columns = {
+        "tf": "tf",
+        "ops": "keras.ops",
+        "K": "keras.backend",
+        "losses": "keras.losses",
+        "np": "numpy",
+    }
     spellings: dict[str, str] = {}
     defaults: dict[str, int | float | str | bool | None] = {}
     ordered: list[list[str]] = [[], []]
@@ -111,6 +119,14 @@ def _binary(name: str, **names: str) -> Op:
 
 def _reduction(name: str, **names: str) -> Op:
     return _op(name, _X, _AXES, **names)
+
+
+def _loss(name: str) -> Op:
+    """A loss of Keras that takes probabilities, or logits where `from_logits` says so."""
+    attrs = "from_logits=False label_smoothing axis"
+    if name.startswith("sparse"):
+        attrs = "from_logits=False ignore_class axis"
+    return _op(name, "y_true|target y_pred|output", attrs, losses=name, ops=name, K=name)
 
 
 def _same(name: str) -> dict[str, str]:
@@ -252,6 +268,25 @@ _ROWS: tuple[Op, ...] = (
         np="argmin",
     ),
     _op("argsort", _X, "axis=-1 direction", tf="argsort", ops="argsort", np="argsort"),
+    _op("top_classes", "targets predictions k", tf="math.in_top_k", ops="in_top_k", K="in_top_k"),
+    _op(
+        "histogram",
+        "values|x",
+        "value_range|range nbins|bins dtype",
+        tf="histogram_fixed_width histogram_fixed_width_bins",
+        ops="histogram",
+    ),
+    _op("bincount", "x|arr", "weights minlength", tf="math.bincount", ops="bincount"),
+    _op(
+        "searchsorted",
+        "sorted_sequence values",
+        "side",
+        tf="searchsorted",
+        ops="searchsorted",
+    ),
+    _op("digitize", "x bins", ops="digitize"),
+    _op("unique", "x", "out_idx", tf="unique"),
+    _op("edit_distance", "hypothesis truth", "normalize", tf="edit_distance"),
     _op("cumsum", _X, "axis", tf="cumsum math.cumsum", ops="cumsum", K="cumsum", np="cumsum"),
     _op("softmax", _X, "axis|dim=-1", tf="nn.softmax math.softmax", ops="softmax", K="softmax"),
     _op("log_softmax", _X, "axis|dim=-1", tf="nn.log_softmax math.log_softmax", ops="log_softmax"),
@@ -271,6 +306,18 @@ _ROWS: tuple[Op, ...] = (
         K="dot",
         np="matmul dot",
     ),
+    # losses
+    _op(
+        "softmax_xent",
+        "labels logits",
+        "axis|dim=-1",
+        tf="nn.softmax_cross_entropy_with_logits nn.softmax_cross_entropy_with_logits_v2",
+    ),
+    _op("sparse_softmax_xent", "labels logits", tf="nn.sparse_softmax_cross_entropy_with_logits"),
+    _op("sigmoid_xent", "labels logits", tf="nn.sigmoid_cross_entropy_with_logits"),
+    _loss("binary_crossentropy"),
+    _loss("categorical_crossentropy"),
+    _loss("sparse_categorical_crossentropy"),
     # shapes
     _op("reshape", _X, "shape|newshape", tf="reshape", ops="reshape", K="reshape", np="reshape"),
     _op("squeeze", _X, "axis|squeeze_dims", tf="squeeze", ops="squeeze", K="squeeze", np="squeeze"),
@@ -325,7 +372,14 @@ _ROWS: tuple[Op, ...] = (
         K="zeros_like",
         np="zeros_like",
     ),
-    _op("one_hot", _X, "depth|num_classes", tf="one_hot", ops="one_hot", K="one_hot"),
+    _op(
+        "one_hot",
+        f"{_X}|indices",
+        "depth|num_classes on_value off_value axis dtype",
+        tf="one_hot",
+        ops="one_hot",
+        K="one_hot",
+    ),
     # casts and gradient killers
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),
     _unary("identity", tf="identity convert_to_tensor", ops="convert_to_tensor"),

@@ -211,7 +211,8 @@ def _is_whole(node: Node) -> bool:
 _ARITHMETIC = frozenset("add sub mul div mod floordiv neg maximum minimum join".split())
 _NOT_FLOAT = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
-    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero".split()
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero bincount searchsorted "
+    "digitize histogram top_classes".split()
 )
 
 

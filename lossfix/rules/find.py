@@ -223,6 +223,8 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
         return facts.tensor(node)
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
+    if scope is Scope.PART:
+        return facts.in_loss
     return facts.active(node)
 
 

@@ -296,7 +296,11 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "not_equal": lambda a, b: a != b,
     "round": lambda x: mpf(int(mp.nint(x))),
     "floor": lambda x: mpf(int(mp.floor(x))),
+    "ceil": lambda x: mpf(int(mp.ceil(x))),
     "sign": mp.sign,
+    "logical_and": lambda a, b: bool(a) and bool(b),
+    "logical_or": lambda a, b: bool(a) or bool(b),
+    "logical_not": lambda a: not a,
 }
 _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
 
@@ -399,6 +403,72 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
     return reduced
 
 
+def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    axis = attrs.get("axis")
+    places = np.argmax(args[0].values, axis=-1 if axis is None else axis)
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), True)
+
+
+def _one_hot(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    places = args[0].values[..., None] == np.arange(int(attrs["depth"]))
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), args[0].lost)
+
+
+def _l2_normalize(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    size = _norm(evaluator, args, {"axis": attrs.get("axis"), "keepdims": True})
+    return evaluator.apply("div", [args[0], size], {})
+
+
+def _softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    weighed = evaluator.apply("mul", [args[0], _log_softmax(evaluator, args[1:], attrs)], {})
+    return evaluator.apply("neg", [evaluator.apply("sum", [weighed], {"axis": -1})], {})
+
+
+def _sparse_softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    picked = _one_hot(evaluator, args, {"depth": args[1].values.shape[-1]})
+    return _softmax_xent(evaluator, [picked, args[1]], attrs)
+
+
+def _sigmoid_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    labels, logits = args
+    carried = evaluator.apply("mul", [labels, logits], {})
+    return evaluator.apply("sub", [evaluator.apply("softplus", [logits], {}), carried], {})
+
+
+def _binary_crossentropy(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    """Entry by entry, as keras.ops has it; the losses of Keras average it over the last axis."""
+    if attrs.get("from_logits"):
+        return _sigmoid_xent(evaluator, args, attrs)
+    labels, shares = args
+    one = evaluator.number(1)
+    logs = [
+        evaluator.apply("log", [share], {})
+        for share in (shares, evaluator.apply("sub", [one, shares], {}))
+    ]
+    others = evaluator.apply("sub", [one, labels], {})
+    parts = [
+        evaluator.apply("mul", [labels, logs[0]], {}),
+        evaluator.apply("mul", [others, logs[1]], {}),
+    ]
+    return evaluator.apply("neg", [evaluator.apply("add", parts, {})], {})
+
+
+def _categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    """Of probabilities, after they were divided by their sum, as Keras does it."""
+    if attrs.get("from_logits"):
+        return _softmax_xent(evaluator, args, attrs)
+    return _softmax_xent(evaluator, [args[0], evaluator.apply("log", args[1:], {})], attrs)
+
+
+def _sparse_categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    picked = _one_hot(evaluator, args, {"depth": args[1].values.shape[-1]})
+    return _categorical_crossentropy(evaluator, [picked, args[1]], attrs)
+
+
 def _product(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     logs = evaluator.apply("log", args, {})
     return evaluator.apply("exp", [evaluator.apply("sum", [logs], attrs)], {})
@@ -420,4 +490,13 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "max": _extremum(np.max),
     "min": _extremum(np.min),
     "prod": _product,
+    "argmax": _argmax,
+    "one_hot": _one_hot,
+    "l2_normalize": _l2_normalize,
+    "softmax_xent": _softmax_xent,
+    "sparse_softmax_xent": _sparse_softmax_xent,
+    "sigmoid_xent": _sigmoid_xent,
+    "binary_crossentropy": _binary_crossentropy,
+    "categorical_crossentropy": _categorical_crossentropy,
+    "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
 }
