@@ -378,6 +378,7 @@ TRANSFER: Mapping[str, Transfer] = {
         _sure(Interval(0.0, _INF)),
     ),
     "unique": _same,
+    "straight_through": _same,
     "ones_like": _sure(point(1.0)),
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(

@@ -200,8 +200,8 @@ _COMPARISONS: Mapping[str, tuple[str, str]] = {
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 _FORMATLESS = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
-    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero one_hot bincount searchsorted "
-    "digitize histogram top_classes".split()
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero one_hot bincount "
+    "searchsorted digitize histogram top_classes".split()
 )
 
 

@@ -384,6 +384,7 @@ _ROWS: tuple[Op, ...] = (
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),
     _unary("identity", tf="identity convert_to_tensor", ops="convert_to_tensor"),
     _unary("stop_gradient", tf="stop_gradient", ops="stop_gradient", K="stop_gradient"),
+    _op("straight_through", "value surrogate", tf="custom_gradient"),  # see rewrite.build
     _unary("variable", tf="Variable", K="variable"),
     _unary("to_numpy", ops="convert_to_numpy", K="eval get_value"),  # and x.numpy()
     _unary("to_float"),  # float(x), x.item()

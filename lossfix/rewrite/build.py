@@ -22,7 +22,7 @@ from lossfix.rewrite.place import room_for_bindings
 from lossfix.rewrite.snippet import Snippet
 from lossfix.rules.contracts import Relaxed
 from lossfix.rules.findings import Finding
-from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
+from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var, ops
 from lossfix.source.text import Text
 
 POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims".split())
@@ -173,10 +173,26 @@ class _Builder:
                 again = term in self._copied
                 self._copied.add(term)
                 return snippet.uncommented(found) if again else found
+        if term.op == "straight_through":
+            return self._straight_through(*term.args)
         args = [self.term(arg) for arg in term.args]
         given = dict(term.attrs)
         attrs = {name: self._attribute(value) for name, value in given.items()}
         return self._emit(term.op, args, attrs)
+
+    def _straight_through(self, value: Term, surrogate: Term) -> Snippet:
+        """By custom_gradient where the file's API has it, else as a sum that adds exactly 0."""
+        try:
+            function = self.api.function("straight_through")
+        except RewriteError:
+            stopped = ops.stop_gradient
+            return self.term(stopped(value) + (surrogate - stopped(surrogate)))
+        variable = self.term(surrogate)
+        if not isinstance(variable.tree, ast.Name):
+            variable = self._assign(_OPERAND_NAME, variable)
+            if isinstance(surrogate, Var):
+                self._bound[surrogate] = variable
+        return snippet.with_gradient(function, variable, self.term(value))
 
     def _interior(self, node: Node) -> Snippet | None:
         """The value where the replaced text has it written, under another node."""

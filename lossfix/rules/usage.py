@@ -62,7 +62,7 @@ def _adds_up(user: Node, node: Node, match: Match) -> bool:
     if user.op == "mul":
         other = [arg for arg in user.args if arg.number != node.number]
         return all(not match.facts.varied(arg) for arg in other)
-    return user.op in _ADDS_UP and user.args[0].number == node.number or user.op in ("add", "sub")
+    return (user.op in _ADDS_UP and user.args[0].number == node.number) or user.op in ("add", "sub")
 
 
 def is_loss_value(match: Match) -> bool:
@@ -231,3 +231,10 @@ def is_number(name: str) -> Condition:
         )
 
     return holds
+
+
+def written_with_inside(column: str) -> Condition:
+    """An op inside the pattern, the root aside, is spelled by a name of the column."""
+    return lambda match: any(
+        node.api == column for node in match.interior if node is not match.root
+    )

@@ -64,7 +64,7 @@ class Flaw:
 
 
 def prove(rule: Rule) -> tuple[Flaw, ...]:
-    """Every flaw found in a rule and its kernels; none means that its contract holds at all samples."""
+    """Every flaw found in a rule and its kernels; none means that each contract holds."""
     with mp.workdps(PRECISION):
         return tuple(flaw for each in _kernels(rule) for flaw in _flaws(each))
 
@@ -104,7 +104,7 @@ def _structure(rule: Rule, rewrite: Rewrite, after: Term) -> str:
     sharp = any(isinstance(part, Sharpness) for part in subterms(after))
     contract = rule.contract
     steered = isinstance(contract, (Relaxed, StraightThrough)) and contract.sharpness is not None
-    if sharp and not steered or isinstance(contract, Relaxed) and steered and not sharp:
+    if (sharp and not steered) or (isinstance(contract, Relaxed) and steered and not sharp):
         return "a sharpness belongs to a contract that has one, and to no other"
     return ""
 
@@ -152,7 +152,7 @@ def _filled(domain: Domain, fill: str, rng: np.random.Generator) -> NDArray[np.f
     if fill == "beside":
         steps = rng.choice([-1e-3, -1e-9, 0.0, 1e-9, 1e-3], domain.shape)
         base = np.clip(base + steps, domain.low, domain.high)
-    return np.asarray(base, dtype=np.float64)
+    return np.asarray(np.rint(base) if domain.integer else base, dtype=np.float64)
 
 
 def _random(domain: Domain, number: int, rng: np.random.Generator) -> NDArray[np.float64]:

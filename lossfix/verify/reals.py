@@ -32,6 +32,7 @@ class Dual:
     values: Array
     slopes: Array
     lost: bool = False  # an op without a derivative stood in the way
+    whole: bool = False  # cast to an integer: TensorFlow's mean of such is one as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,10 @@ class _Evaluator:
         values = np.asarray(arg.values.sum(axis=axes, keepdims=keepdims), dtype=object)
         slopes = np.asarray(arg.slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
         scale = mpf(1) / count if how == "mean" else mpf(1)
-        return Dual(_mapped(lambda v: v * scale, values), slopes * scale, arg.lost)
+        scaled = _mapped(lambda v: v * scale, values)
+        if how == "mean" and arg.whole:
+            scaled = _mapped(lambda v: mpf(int(v)), scaled)
+        return Dual(scaled, slopes * scale, arg.lost)
 
 
 def _axes(axis: Any, rank: int) -> tuple[int, ...]:
@@ -322,7 +326,7 @@ def _cast(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> 
     arg = args[0]
     if "int" in str(attrs.get("dtype")):
         values = _mapped(lambda v: mpf(int(v)), arg.values)
-        return Dual(values, _zeros(arg.slopes.shape), True)
+        return Dual(values, _zeros(arg.slopes.shape), True, whole=True)
     numbers = _mapped(lambda v: mpf(int(v)) if isinstance(v, bool) else v, arg.values)
     return Dual(numbers, arg.slopes, arg.lost)
 
@@ -403,6 +407,10 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
     return reduced
 
 
+def _squared_difference(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return evaluator.apply("square", [evaluator.apply("sub", args, {})], {})
+
+
 def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     axis = attrs.get("axis")
     places = np.argmax(args[0].values, axis=-1 if axis is None else axis)
@@ -412,6 +420,10 @@ def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -
 def _one_hot(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     places = args[0].values[..., None] == np.arange(int(attrs["depth"]))
     return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), args[0].lost)
+
+
+def _straight_through(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return Dual(args[0].values, args[1].slopes, args[1].lost)
 
 
 def _l2_normalize(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
@@ -491,7 +503,9 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "min": _extremum(np.min),
     "prod": _product,
     "argmax": _argmax,
+    "squared_difference": _squared_difference,
     "one_hot": _one_hot,
+    "straight_through": _straight_through,
     "l2_normalize": _l2_normalize,
     "softmax_xent": _softmax_xent,
     "sparse_softmax_xent": _sparse_softmax_xent,

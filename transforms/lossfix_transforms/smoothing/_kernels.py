@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossfix.rules.contracts import Relaxed, StraightThrough
-from lossfix.rules.terms import Bind, Term, ops
+from lossfix.rules.terms import Bind, Term, Var, ops
 
 SIGMOID = Relaxed(
     error="within 0.0067 of the step beyond 5 / k of the threshold, and within 2 ln 2 / k of it "
@@ -28,8 +28,14 @@ def smoothstep(scaled: Term) -> Term:
 
 
 def straight_through(value: Term, surrogate: Term) -> Term:
-    """`value` itself, bit by bit, with the gradient of `surrogate`: what is added is exactly 0.
+    """`value` itself, with the gradient of `surrogate`, a smooth stand-in that is finite.
 
+    What is added is exactly 0, so that the value is kept bit by bit.
     Bengio, Leonard, Courville 2013, arXiv 1308.3432.
     """
     return ops.stop_gradient(value) + (surrogate - ops.stop_gradient(surrogate))
+
+
+def passed_through(value: Term, x: Var) -> Term:
+    """`value`, a function of `x`, with the gradient of `x` itself, declared."""
+    return ops.straight_through(value, x)

@@ -7,8 +7,7 @@ from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
 from lossfix.rules.usage import is_loss_value, is_number
-
-from lossfix_transforms.smoothing._kernels import IDENTITY, straight_through
+from lossfix_transforms.smoothing._kernels import IDENTITY, passed_through
 
 x, low, high = Var("x"), Var("low"), Var("high")
 _clipped = ops.clip(x, low, high)
@@ -26,18 +25,19 @@ RULE = Rule(
     name="clipped-loss",
     catalogue=("B29",),
     summary="clip(loss, low, high) keeps its value and gets the gradient of the loss",
-    rewrites=(Rewrite(_clipped, straight_through(_clipped, x)),),
+    rewrites=(Rewrite(_clipped, passed_through(_clipped, x)),),
     contract=IDENTITY,
     scope=Scope.LOSS,
     when=all_of(varied("x"), is_number("high"), is_loss_value, _bites),
-    message="a clipped loss has gradient 0 where it is above the bound: the worst cases do not train",
+    message="a clipped loss has gradient 0 above its bound: the worst cases do not train",
     why=(
         "The gradient of clip is 0 outside its bounds, so the samples with the largest loss are "
         "the ones that nothing is learned from. Clip gradients by their norm instead, in the "
         "optimizer; or keep the value and let the gradient through, as this fix does."
     ),
     before="tf.clip_by_value(loss, 0.0, 10.0)",
-    after="tf.stop_gradient(tf.clip_by_value(loss, 0.0, 10.0)) + (loss - tf.stop_gradient(loss))",
+    after="tf.custom_gradient("
+    "lambda loss: (tf.clip_by_value(loss, 0.0, 10.0), lambda upstream: upstream))(loss)",
     fix_safety=(
         "The same value. The gradient is the unclipped loss's: samples above the bound train "
         "again, outliers among them."

@@ -53,7 +53,5 @@ RULE = Rule(
     ),
     source="Blondel et al. 2020, arXiv 2002.08871; Avi-Aharon et al. 2020, arXiv 2004.14024; "
     "Cuturi, Blondel 2017, arXiv 1703.01541",
-    domains={
-        param: Domain(0.0, 5.0, integer=True) for name in _OPS for param in OPS[name].params
-    },
+    domains={param: Domain(0.0, 5.0, integer=True) for name in _OPS for param in OPS[name].params},
 )

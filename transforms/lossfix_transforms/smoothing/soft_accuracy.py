@@ -44,7 +44,7 @@ RULE = Rule(
         "is right. For classes use a cross entropy, or the mean of the probability of the label."
     ),
     before="tf.cast(tf.equal(y_true, tf.round(y_pred)), tf.float32)",
-    after="1.0 - tf.abs(y_true - y_pred)",
+    after="1 - tf.abs(y_true - y_pred)",
     fix_safety=(
         "Another loss wherever a prediction is not exactly 0 or 1. Accuracy of classes by argmax "
         "is only reported."

@@ -9,7 +9,6 @@ from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import Bind, Sharpness, Term, Var, ops
 from lossfix.rules.usage import is_only_with
-
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     IDENTITY,
@@ -17,8 +16,8 @@ from lossfix_transforms.smoothing._kernels import (
     SIGMOID,
     SMOOTHSTEP,
     STRAIGHT,
+    passed_through,
     smoothstep,
-    straight_through,
 )
 
 x = Var("x")
@@ -47,7 +46,7 @@ RULE = Rule(
     ),
     before="tf.floor(y_pred)",
     after="nearest = tf.stop_gradient(tf.round(y_pred)); "
-    "nearest - 1.0 + tf.sigmoid(10.0 * (y_pred - nearest))",
+    "nearest - 1 + tf.sigmoid(10.0 * (y_pred - nearest))",
     fix_safety="Another loss near the whole numbers. k is yours to choose (--sharpness).",
     when_not=(
         "For the fractional part, x - floor(x): its gradient, 1, is right almost everywhere, and "
@@ -66,7 +65,7 @@ RULE = Rule(
         Kernel(
             name=STRAIGHT,
             contract=IDENTITY,
-            rewrites=tuple(Rewrite(b, straight_through(b, x)) for b in (_floor, _ceil)),
+            rewrites=tuple(Rewrite(b, passed_through(b, x)) for b in (_floor, _ceil)),
             words=KEEPS_THE_VALUE,
         ),
     ),

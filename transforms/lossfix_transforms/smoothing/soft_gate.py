@@ -16,7 +16,6 @@ from lossfix.rules.conditions import (
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import Sharpness, Term, Var, ops
-
 from lossfix_transforms.smoothing._kernels import FINITE, SIGMOID, SMOOTHSTEP, smoothstep
 
 x, t, y = Var("x"), Var("t"), Var("y")

@@ -7,7 +7,6 @@ from lossfix.rules.contracts import Relaxed, StraightThrough
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Var, ops
-
 from lossfix_transforms.smoothing._kernels import KEEPS_THE_VALUE, STRAIGHT, straight_through
 
 x = Var("x")

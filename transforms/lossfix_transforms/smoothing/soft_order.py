@@ -7,7 +7,6 @@ from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Var, ops
 from lossfix.rules.usage import is_counted
-
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     KEEPS_THE_VALUE,

@@ -9,7 +9,6 @@ from lossfix.rules.conditions import inside, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import Bind, Sharpness, Term, Var, ops
-
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     IDENTITY,
@@ -17,8 +16,8 @@ from lossfix_transforms.smoothing._kernels import (
     SIGMOID,
     SMOOTHSTEP,
     STRAIGHT,
+    passed_through,
     smoothstep,
-    straight_through,
 )
 
 x = Var("x")
@@ -34,7 +33,7 @@ def _rewrites(step: Callable[[Term], Term]) -> tuple[Rewrite, ...]:
 
 
 _STRAIGHT = tuple(
-    replace(each, after=straight_through(each.before, x)) for each in _rewrites(ops.sigmoid)
+    replace(each, after=passed_through(each.before, x)) for each in _rewrites(ops.sigmoid)
 )
 
 RULE = Rule(
@@ -52,7 +51,8 @@ RULE = Rule(
         'for any variable", or trains silently on the other terms of the loss.'
     ),
     before="tf.round(y_pred)",
-    after="lower = tf.stop_gradient(tf.floor(y_pred)); lower + tf.sigmoid(10.0 * (y_pred - lower - 0.5))",
+    after="lower = tf.stop_gradient(tf.floor(y_pred)); "
+    "lower + tf.sigmoid(10.0 * (y_pred - lower - 0.5))",
     fix_safety=(
         "Another loss near the half points. For a value known to lie in [0, 1] the fix is "
         "one sigmoid at 0.5; else one in each unit step. For a probability the plain value, "

@@ -6,7 +6,6 @@ from lossfix.rules.conditions import all_of, any_of, is_sampled, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import Sharpness, Var, ops
-
 from lossfix_transforms.smoothing._kernels import (
     KEEPS_THE_VALUE,
     ROOT,

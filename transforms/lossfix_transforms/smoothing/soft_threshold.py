@@ -19,7 +19,6 @@ from lossfix.rules.conditions import (
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
-
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     KEEPS_THE_VALUE,

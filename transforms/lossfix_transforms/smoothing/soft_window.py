@@ -15,7 +15,6 @@ from lossfix.rules.conditions import (
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
-
 from lossfix_transforms.smoothing._kernels import SIGMOID
 
 x, t, z, u = Var("x"), Var("t"), Var("z"), Var("u")
