@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from lossfix.graph.conventions import words
+from lossfix.graph.conventions import role_of, words
 from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Node, Role, reached
 from lossfix.rules.match import factors
@@ -205,6 +205,13 @@ def is_called(name: str, *spoken: str) -> Condition:
         return any(set(words(each)) & set(spoken) for each in (node.name, *names))
 
     return holds
+
+
+def is_target(match: Match) -> bool:
+    """The code calls the value a label: what a prediction is compared with needs no gradient."""
+    made = {node.number for node in match.interior}
+    names = [d.name for d in match.unit.definitions if d.value.number in made]
+    return any(role_of(name, False) is Role.LABEL for name in names)
 
 
 def is_uncast(name: str) -> Condition:
