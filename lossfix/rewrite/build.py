@@ -26,7 +26,10 @@ from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Va
 from lossfix.source.text import Text
 
 POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims".split())
-"""Ops whose attributes are written without a keyword: each API has a keyword of its own."""
+"""Ops whose first attribute is written without a keyword: each API has a keyword of its own."""
+
+BY_NAME = frozenset("softmax_xent sparse_softmax_xent sigmoid_xent".split())
+"""Ops whose arguments are written with their names: TensorFlow 1 takes them in no other way."""
 
 NEVER_AGAIN = frozenset(
     "argmax argmin argsort count_nonzero cumsum squeeze l2_normalize matmul variable".split()
@@ -256,7 +259,10 @@ class _Builder:
         ]
         function = self.api.function(op)
         if op in POSITIONAL:
-            return snippet.call(function, [*args, *(value for _, value in named)])
+            first = [value for _, value in named[:1]]
+            return snippet.call(function, [*args, *first], named[1:])
+        if op in BY_NAME:
+            return snippet.call(function, [], [*zip(row.params, args, strict=True), *named])
         return snippet.call(function, args, named)
 
     def _written(self, value: Attribute | Dynamic) -> Snippet:
