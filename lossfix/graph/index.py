@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Union
 
 from lossfix.graph.names import BACKENDS, bindings_of, dotted, is_framework, qualify
+from lossfix.values import light
 
 FunctionTree = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - evaluated at run time
 
@@ -26,6 +27,7 @@ class ClassInfo:
     bases: tuple[str, ...]
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Place:
     """A function and where it stands."""

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Union
 
 from lossfix.graph.index import ClassInfo, Index
+from lossfix.values import light
 
 Attribute = Union[int, float, str, bool, None, tuple["Attribute", ...]]  # noqa: UP007 - recursive
 """A folded argument that is not a tensor: an axis, a flag, a dtype's name."""
@@ -30,6 +31,7 @@ class Role(Enum):
     SETTING = "setting"
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """The scope whose text makes a value: its file, its name, and the class that `self` is of."""
@@ -39,6 +41,7 @@ class Frame:
     owner: ClassInfo | None = None
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Origin:
     """The text that made a value.
@@ -92,6 +95,7 @@ class Layer:
 Target = Union[Function, Instance, Constructor, Layer]  # noqa: UP007 - evaluated at run time
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
     """One value.
@@ -159,6 +163,7 @@ class Kind(Enum):
     CODE = "code"
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Definition:
     """One assignment of a name, with every load of the name that it reaches."""
