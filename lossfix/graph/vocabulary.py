@@ -26,13 +26,25 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "tensorflow.python.keras.backend",
         "tf_keras.backend",
     ),
+    "keras.losses": (
+        "keras.losses",
+        "tensorflow.keras.losses",
+        "tf_keras.losses",
+        "tensorflow.python.keras.losses",
+    ),
+    "keras.metrics": (
+        "keras.metrics",
+        "tensorflow.keras.metrics",
+        "tf_keras.metrics",
+        "tensorflow.python.keras.metrics",
+    ),
     "numpy": ("numpy",),
 }
 
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
-        "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero mul sub neg select".split()
+        "log log1p expm1 rsqrt reciprocal erf erfc mod floordiv div ceil rint log_sigmoid is_nan "
+        "is_finite is_inf squared_difference count_nonzero cumprod mul sub neg select".split()
     ),
     # switch wants tensors of one rank in both branches
     "keras.backend": frozenset({"switch", "logsumexp"}),
@@ -64,7 +76,14 @@ class Op:
 
 
 def _op(name: str, params: str = "x", attrs: str = "", **names: str) -> Op:
-    columns = {"tf": "tf", "ops": "keras.ops", "K": "keras.backend", "np": "numpy"}
+    columns = {
+        "tf": "tf",
+        "ops": "keras.ops",
+        "K": "keras.backend",
+        "losses": "keras.losses",
+        "metrics": "keras.metrics",
+        "np": "numpy",
+    }
     spellings: dict[str, str] = {}
     defaults: dict[str, int | float | str | bool | None] = {}
     ordered: list[list[str]] = [[], []]
@@ -113,6 +132,19 @@ def _reduction(name: str, **names: str) -> Op:
     return _op(name, _X, _AXES, **names)
 
 
+def _crossentropy(name: str, attrs: str) -> Op:
+    return _op(name, "target output", attrs, ops=name, K=name)
+
+
+def _mean_crossentropy(name: str, attrs: str) -> Op:
+    """A loss of Keras: the mean over the last axis."""
+    return _op(f"mean_{name}", "y_true y_pred", attrs, losses=name, metrics=name)
+
+
+def _accuracy(name: str, attrs: str = "") -> Op:
+    return _op(name, "y_true y_pred", attrs, metrics=name)
+
+
 def _same(name: str) -> dict[str, str]:
     """One name in every column, with `tf.math.` beside `tf.`."""
     return {"tf": f"{name} math.{name}", "ops": name, "K": name, "np": name}
@@ -138,9 +170,14 @@ _ROWS: tuple[Op, ...] = (
     _unary("relu", tf="nn.relu", ops="relu", K="relu"),
     _unary("sin", **_same("sin")),
     _unary("cos", **_same("cos")),
+    _unary("sinh", tf="sinh math.sinh", ops="sinh", np="sinh"),
+    _unary("cosh", tf="cosh math.cosh", ops="cosh", np="cosh"),
+    _unary("atanh", tf="atanh math.atanh", ops="arctanh", np="arctanh"),
     _unary("acos", tf="acos math.acos", ops="arccos", np="arccos"),
     _unary("asin", tf="asin math.asin", ops="arcsin", np="arcsin"),
     _unary("erf", tf="math.erf erf", ops="erf"),
+    _unary("erfc", tf="math.erfc erfc", ops="erfc"),
+    _op("atan2", "y|x1 x|x2", tf="atan2 math.atan2", ops="arctan2", np="arctan2"),
     _unary("round", tf="round math.round math.rint rint", ops="round", K="round", np="round rint"),
     _unary("floor", tf="floor math.floor", ops="floor", np="floor"),
     _unary("ceil", tf="math.ceil ceil", ops="ceil", np="ceil"),
@@ -253,6 +290,8 @@ _ROWS: tuple[Op, ...] = (
     ),
     _op("argsort", _X, "axis=-1 direction", tf="argsort", ops="argsort", np="argsort"),
     _op("cumsum", _X, "axis", tf="cumsum math.cumsum", ops="cumsum", K="cumsum", np="cumsum"),
+    _op("cumprod", _X, "axis", tf="math.cumprod cumprod", ops="cumprod", K="cumprod"),
+    _unary("det", tf="linalg.det", ops="det", np="linalg.det"),
     _op("softmax", _X, "axis|dim=-1", tf="nn.softmax math.softmax", ops="softmax", K="softmax"),
     _op("log_softmax", _X, "axis|dim=-1", tf="nn.log_softmax math.log_softmax", ops="log_softmax"),
     _op(
@@ -271,6 +310,18 @@ _ROWS: tuple[Op, ...] = (
         K="dot",
         np="matmul dot",
     ),
+    # losses and metrics of Keras
+    _crossentropy("binary_crossentropy", "from_logits=False"),
+    _crossentropy("categorical_crossentropy", "from_logits=False axis=-1"),
+    _crossentropy("sparse_categorical_crossentropy", "from_logits=False axis=-1"),
+    _mean_crossentropy("binary_crossentropy", "from_logits=False label_smoothing axis"),
+    _mean_crossentropy("categorical_crossentropy", "from_logits=False label_smoothing axis=-1"),
+    _mean_crossentropy("sparse_categorical_crossentropy", "from_logits=False"),
+    _accuracy("binary_accuracy", "threshold"),
+    _accuracy("categorical_accuracy"),
+    _accuracy("sparse_categorical_accuracy"),
+    _accuracy("top_k_categorical_accuracy", "k"),
+    _accuracy("sparse_top_k_categorical_accuracy", "k"),
     # shapes
     _op("reshape", _X, "shape|newshape", tf="reshape", ops="reshape", K="reshape", np="reshape"),
     _op("squeeze", _X, "axis|squeeze_dims", tf="squeeze", ops="squeeze", K="squeeze", np="squeeze"),
@@ -333,6 +384,9 @@ _ROWS: tuple[Op, ...] = (
     _unary("variable", tf="Variable", K="variable"),
     _unary("to_numpy", ops="convert_to_numpy", K="eval get_value"),  # and x.numpy()
     _unary("to_float"),  # float(x), x.item()
+    _unary("to_int"),  # int(x)
+    _op("py_function", "func inp", "Tout", tf="py_function"),
+    _op("numpy_function", "func inp", "Tout stateful", tf="numpy_function py_func"),
 )
 
 NUMPY_TWINS = tuple(

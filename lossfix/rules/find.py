@@ -223,6 +223,8 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
         return facts.tensor(node)
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
+    if node.op == "stop_gradient":  # what it stops is not varied any more
+        return facts.in_loss and facts.varied(node.args[0]) and facts.useful(node)
     return facts.active(node)
 
 

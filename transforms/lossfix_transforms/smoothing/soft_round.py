@@ -14,10 +14,7 @@ lower = Bind("lower", ops.floor(x))
 RULE = Rule(
     code="LF204",
     name="soft-round",
-    catalogue=(
-        "B04",
-        "B05",
-    ),
+    catalogue=("B04", "B05", "C13"),
     summary="round(x) becomes a sigmoid at each step",
     rewrites=(
         Rewrite(ops.round(x), ops.sigmoid(Sharpness() * (x - 0.5)), inside("x", 0.0, 1.0)),
