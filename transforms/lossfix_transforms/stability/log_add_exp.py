@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossfix.rules.conditions import all_of, any_of, unshifted
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Term, Var, ops
 
 x, y = Var("x"), Var("y")
@@ -33,6 +33,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
+    scope=Scope.LOSS,
     when=all_of(any_of(unshifted("x"), unshifted("y"))),
     message="exp overflows to inf as soon as x or y passes 88.7, though the result is about that",
     why=(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Bind, Var, ops
 
 x = Var("x")
@@ -25,6 +25,7 @@ RULE = Rule(
         Rewrite(ops.log1p(-ops.square(ops.tanh(x))), -2 * _log_cosh),
     ),
     contract=Exact(),
+    scope=Scope.LOSS,
     message="this is inf once |x| passes 89 (9 for a tanh), and loses its digits near 0",
     why=(
         "cosh overflows in float32 at 89.4, and 1 - tanh(x) ** 2 is exactly 0 from 9 on: the loss "

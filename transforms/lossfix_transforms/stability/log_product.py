@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossfix.rules.conditions import nonnegative
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
 
 p = Var("p")
@@ -23,6 +23,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
+    scope=Scope.LOSS,
     when=nonnegative("p"),
     message="this product underflows to 0, and its logarithm is -inf with a NaN gradient",
     why=(

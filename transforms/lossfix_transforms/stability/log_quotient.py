@@ -5,7 +5,7 @@ from __future__ import annotations
 from lossfix.rules.conditions import any_of, has, negated, unshifted
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
 
 x, y, z = Var("x"), Var("y"), Var("z")
@@ -25,6 +25,7 @@ RULE = Rule(
         Rewrite(ops.log(y / p), ops.log(y) - ops.log_softmax(z, axis=axis)),
     ),
     contract=Exact(),
+    scope=Scope.LOSS,
     when=any_of(negated(has("x")), unshifted("x")),
     message="the quotient over- or underflows, and its logarithm is infinite with a NaN gradient",
     why=(
