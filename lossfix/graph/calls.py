@@ -367,7 +367,8 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
         value = lift_expression(lifter, expr.args[0])
         if value.op == CONST:
             return value
-        return lifter.numbers.apply("to_float", (value,), origin=lifter.origin(expr))
+        op = "to_float" if qualified == "builtins.float" else "to_int"
+        return lifter.numbers.apply(op, (value,), origin=lifter.origin(expr))
     if qualified in _NUMPY_NUMBERS or (qualified.endswith(".constant") and is_framework(qualified)):
         values = [lift_expression(lifter, arg) for arg in expr.args]
         return values[0] if values and values[0].op == CONST else None

@@ -36,13 +36,13 @@ _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
-    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod logical_and "
+    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2 logical_and "
     "logical_or".split()
 )
 _SAME_RANK = frozenset(
     "neg exp log expm1 log1p sqrt square abs sign sigmoid log_sigmoid softplus tanh relu sin cos "
-    "erf round floor ceil cast stop_gradient softmax log_softmax column_kept ones_like zeros_like "
-    "l2_normalize cumsum is_nan is_finite is_inf logical_not".split()
+    "erf erfc sinh cosh atanh round floor ceil cast stop_gradient softmax log_softmax column_kept "
+    "ones_like zeros_like l2_normalize cumsum cumprod is_nan is_finite is_inf logical_not".split()
 )
 
 

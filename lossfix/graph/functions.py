@@ -128,6 +128,24 @@ def erf(x: Interval, fmt: Format) -> Interval:
     return _monotone(x, fmt, math.erf, -1.0, 1.0)
 
 
+def sinh(x: Interval, fmt: Format) -> Interval:
+    return _monotone(x, fmt, _sinh)
+
+
+def _sinh(value: float) -> float:
+    return math.sinh(value) if abs(value) < 700.0 else math.copysign(_INF, value)
+
+
+def cosh(x: Interval, fmt: Format) -> Interval:
+    return _monotone(absolute(x), fmt, lambda v: math.cosh(v) if v < 700.0 else _INF, 1.0)
+
+
+def atanh(x: Interval, fmt: Format) -> Interval:
+    if x.low <= -1.0 or x.high >= 1.0:
+        return ANYTHING
+    return _monotone(x, fmt, math.atanh)
+
+
 def softplus(x: Interval, fmt: Format) -> Interval:
     return _monotone(x, fmt, _softplus, 0.0)
 
@@ -325,6 +343,11 @@ TRANSFER: Mapping[str, Transfer] = {
     "softplus": softplus,
     "tanh": tanh,
     "erf": erf,
+    "erfc": lambda x, fmt: Interval(0.0, 2.0, nan=x.nan),
+    "sinh": sinh,
+    "cosh": cosh,
+    "atanh": atanh,
+    "atan2": lambda y, x, fmt: Interval(-3.2, 3.2, nan=x.nan or y.nan),
     "relu": lambda x, fmt: maximum(x, point(0.0)),
     "sin": lambda x, fmt: Interval(-1.0, 1.0, nan=x.nan or x.may_overflow),
     "cos": lambda x, fmt: Interval(-1.0, 1.0, nan=x.nan or x.may_overflow),
@@ -340,6 +363,7 @@ TRANSFER: Mapping[str, Transfer] = {
     "max": _same,
     "min": _same,
     "prod": product,
+    "cumprod": product,
     "logsumexp": logsumexp,
     "softmax": softmax,
     "log_softmax": log_softmax,
@@ -373,8 +397,7 @@ TRANSFER: Mapping[str, Transfer] = {
     ),
     "top_classes": _sure(UNIT),
     **dict.fromkeys(
-        "softmax_xent sparse_softmax_xent sigmoid_xent binary_crossentropy "
-        "categorical_crossentropy sparse_categorical_crossentropy".split(),
+        "softmax_xent sparse_softmax_xent sigmoid_xent".split(),
         _sure(Interval(0.0, _INF)),
     ),
     "unique": _same,
@@ -385,6 +408,18 @@ TRANSFER: Mapping[str, Transfer] = {
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
         "variable to_numpy to_float".split(),
         _same,
+    ),
+    "to_int": lambda x, fmt: _to_whole(x),
+    **dict.fromkeys(
+        "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
+        "mean_binary_crossentropy mean_categorical_crossentropy "
+        "mean_sparse_categorical_crossentropy".split(),
+        _sure(Interval(0.0, _INF)),
+    ),
+    **dict.fromkeys(
+        "binary_accuracy categorical_accuracy sparse_categorical_accuracy "
+        "top_k_categorical_accuracy sparse_top_k_categorical_accuracy".split(),
+        _sure(UNIT),
     ),
 }
 """How each op moves intervals; `cast` and `where` depend on more than intervals."""

@@ -26,14 +26,25 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "tensorflow.python.keras.backend",
         "tf_keras.backend",
     ),
-    "keras.losses": ("keras.losses", "tensorflow.keras.losses", "tf_keras.losses"),
+    "keras.losses": (
+        "keras.losses",
+        "tensorflow.keras.losses",
+        "tf_keras.losses",
+        "tensorflow.python.keras.losses",
+    ),
+    "keras.metrics": (
+        "keras.metrics",
+        "tensorflow.keras.metrics",
+        "tf_keras.metrics",
+        "tensorflow.python.keras.metrics",
+    ),
     "numpy": ("numpy",),
 }
 
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
-        "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero mul sub neg select "
+        "log log1p expm1 rsqrt reciprocal erf erfc mod floordiv div ceil rint log_sigmoid is_nan "
+        "is_finite is_inf squared_difference count_nonzero cumprod mul sub neg select "
         "nn.softmax_cross_entropy_with_logits_v2".split()
     ),
     # switch wants tensors of one rank in both branches
@@ -71,6 +82,7 @@ def _op(name: str, params: str = "x", attrs: str = "", **names: str) -> Op:
         "ops": "keras.ops",
         "K": "keras.backend",
         "losses": "keras.losses",
+        "metrics": "keras.metrics",
         "np": "numpy",
     }
     spellings: dict[str, str] = {}
@@ -121,12 +133,17 @@ def _reduction(name: str, **names: str) -> Op:
     return _op(name, _X, _AXES, **names)
 
 
-def _loss(name: str) -> Op:
-    """A loss of Keras that takes probabilities, or logits where `from_logits` says so."""
-    attrs = "from_logits=False label_smoothing axis"
-    if name.startswith("sparse"):
-        attrs = "from_logits=False ignore_class axis"
-    return _op(name, "y_true|target y_pred|output", attrs, losses=name, ops=name, K=name)
+def _crossentropy(name: str, attrs: str) -> Op:
+    return _op(name, "target output", attrs, ops=name, K=name)
+
+
+def _mean_crossentropy(name: str, attrs: str) -> Op:
+    """A loss of Keras: the mean over the last axis."""
+    return _op(f"mean_{name}", "y_true y_pred", attrs, losses=name, metrics=name)
+
+
+def _accuracy(name: str, attrs: str = "") -> Op:
+    return _op(name, "y_true y_pred", attrs, metrics=name)
 
 
 def _same(name: str) -> dict[str, str]:
@@ -154,9 +171,14 @@ _ROWS: tuple[Op, ...] = (
     _unary("relu", tf="nn.relu", ops="relu", K="relu"),
     _unary("sin", **_same("sin")),
     _unary("cos", **_same("cos")),
+    _unary("sinh", tf="sinh math.sinh", ops="sinh", np="sinh"),
+    _unary("cosh", tf="cosh math.cosh", ops="cosh", np="cosh"),
+    _unary("atanh", tf="atanh math.atanh", ops="arctanh", np="arctanh"),
     _unary("acos", tf="acos math.acos", ops="arccos", np="arccos"),
     _unary("asin", tf="asin math.asin", ops="arcsin", np="arcsin"),
     _unary("erf", tf="math.erf erf", ops="erf"),
+    _unary("erfc", tf="math.erfc erfc", ops="erfc"),
+    _op("atan2", "y|x1 x|x2", tf="atan2 math.atan2", ops="arctan2", np="arctan2"),
     _unary("round", tf="round math.round math.rint rint", ops="round", K="round", np="round rint"),
     _unary("floor", tf="floor math.floor", ops="floor", np="floor"),
     _unary("ceil", tf="math.ceil ceil", ops="ceil", np="ceil"),
@@ -288,6 +310,8 @@ _ROWS: tuple[Op, ...] = (
     _op("unique", "x", "out_idx", tf="unique"),
     _op("edit_distance", "hypothesis truth", "normalize", tf="edit_distance"),
     _op("cumsum", _X, "axis", tf="cumsum math.cumsum", ops="cumsum", K="cumsum", np="cumsum"),
+    _op("cumprod", _X, "axis", tf="math.cumprod cumprod", ops="cumprod", K="cumprod"),
+    _unary("det", tf="linalg.det", ops="det", np="linalg.det"),
     _op("softmax", _X, "axis|dim=-1", tf="nn.softmax math.softmax", ops="softmax", K="softmax"),
     _op("log_softmax", _X, "axis|dim=-1", tf="nn.log_softmax math.log_softmax", ops="log_softmax"),
     _op(
@@ -315,9 +339,18 @@ _ROWS: tuple[Op, ...] = (
     ),
     _op("sparse_softmax_xent", "labels logits", tf="nn.sparse_softmax_cross_entropy_with_logits"),
     _op("sigmoid_xent", "labels logits", tf="nn.sigmoid_cross_entropy_with_logits"),
-    _loss("binary_crossentropy"),
-    _loss("categorical_crossentropy"),
-    _loss("sparse_categorical_crossentropy"),
+    # losses and metrics of Keras
+    _crossentropy("binary_crossentropy", "from_logits=False"),
+    _crossentropy("categorical_crossentropy", "from_logits=False axis=-1"),
+    _crossentropy("sparse_categorical_crossentropy", "from_logits=False axis=-1"),
+    _mean_crossentropy("binary_crossentropy", "from_logits=False label_smoothing axis"),
+    _mean_crossentropy("categorical_crossentropy", "from_logits=False label_smoothing axis=-1"),
+    _mean_crossentropy("sparse_categorical_crossentropy", "from_logits=False"),
+    _accuracy("binary_accuracy", "threshold"),
+    _accuracy("categorical_accuracy"),
+    _accuracy("sparse_categorical_accuracy"),
+    _accuracy("top_k_categorical_accuracy", "k"),
+    _accuracy("sparse_top_k_categorical_accuracy", "k"),
     # shapes
     _op("reshape", _X, "shape|newshape", tf="reshape", ops="reshape", K="reshape", np="reshape"),
     _op("squeeze", _X, "axis|squeeze_dims", tf="squeeze", ops="squeeze", K="squeeze", np="squeeze"),
@@ -388,6 +421,9 @@ _ROWS: tuple[Op, ...] = (
     _unary("variable", tf="Variable", K="variable"),
     _unary("to_numpy", ops="convert_to_numpy", K="eval get_value"),  # and x.numpy()
     _unary("to_float"),  # float(x), x.item()
+    _unary("to_int"),  # int(x)
+    _op("py_function", "func inp", "Tout", tf="py_function"),
+    _op("numpy_function", "func inp", "Tout stateful", tf="numpy_function py_func"),
 )
 
 NUMPY_TWINS = tuple(

@@ -225,6 +225,8 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
         return facts.varied(node)
     if scope is Scope.PART:
         return facts.in_loss
+    if node.op == "stop_gradient":  # what it stops is not varied any more
+        return facts.in_loss and facts.varied(node.args[0]) and facts.useful(node)
     return facts.active(node)
 
 

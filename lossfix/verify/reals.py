@@ -272,10 +272,16 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),
     "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "sinh": (mp.sinh, mp.cosh),
+    "cosh": (mp.cosh, mp.sinh),
+    "atanh": (mp.atanh, lambda x: _over(mpf(1), 1 - x * x)),
+    "erf": (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "erfc": (mp.erfc, lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
     "sin": (mp.sin, mp.cos),
     "cos": (mp.cos, lambda x: -mp.sin(x)),
     "variable": (lambda x: x, lambda x: mpf(1)),
     "to_numpy": (lambda x: x, lambda x: mpf(1)),
+    "to_float": (lambda x: x, lambda x: mpf(1)),
 }
 _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "add": (lambda a, b: a + b, lambda a, b: mpf(1), lambda a, b: mpf(1)),
@@ -283,6 +289,16 @@ _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "mul": (lambda a, b: a * b, lambda a, b: b, lambda a, b: a),
     "div": (_over, lambda a, b: _over(mpf(1), b), lambda a, b: _over(-a, b * b)),
     "pow": (mp.power, lambda a, b: b * mp.power(a, b - 1), lambda a, b: mp.power(a, b) * _log(a)),
+    "atan2": (
+        mp.atan2,
+        lambda y, x: _over(x, x * x + y * y),
+        lambda y, x: _over(-y, x * x + y * y),
+    ),
+    "xlogy": (
+        lambda a, b: a * _log(b) if a != 0 else mpf(0),
+        lambda a, b: _log(b) if a != 0 or b > 0 else mpf(0),
+        lambda a, b: _over(a, b) if a != 0 else mpf(0),
+    ),
     "maximum": (max, lambda a, b: mpf(a >= b), lambda a, b: mpf(a < b)),
     "minimum": (min, lambda a, b: mpf(a <= b), lambda a, b: mpf(a > b)),
     "divide_no_nan": (
@@ -372,6 +388,63 @@ def _std(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> D
     return evaluator.apply("sqrt", [_variance(evaluator, args, attrs)], {})
 
 
+def _binary_crossentropy(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    """As Keras has it: probabilities are kept its epsilon away from 0 and 1."""
+    apply, number = evaluator.apply, evaluator.number
+    target, output = args
+    if attrs.get("from_logits"):
+        hit = apply("log_sigmoid", [output], {})
+        miss = apply("log_sigmoid", [apply("neg", [output], {})], {})
+    else:
+        p = apply("clip", [output, number(_KERAS_EPSILON), number(1 - _KERAS_EPSILON)], {})
+        hit, miss = apply("log", [p], {}), apply("log", [apply("sub", [number(1), p], {})], {})
+    other = apply("sub", [number(1), target], {})
+    total = apply("add", [apply("mul", [target, hit], {}), apply("mul", [other, miss], {})], {})
+    return apply("neg", [total], {})
+
+
+def _categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    """As Keras has it: probabilities are made to sum to 1, and kept away from 0 and 1."""
+    apply = evaluator.apply
+    logs = _keras_logs(evaluator, args[1], attrs)
+    product = apply("mul", [args[0], logs], {})
+    return apply("neg", [apply("sum", [product], {"axis": attrs.get("axis", -1)})], {})
+
+
+def _keras_logs(evaluator: _Evaluator, output: Dual, attrs: Mapping[str, Any]) -> Dual:
+    apply, number = evaluator.apply, evaluator.number
+    if attrs.get("from_logits"):
+        return apply("log_softmax", [output], attrs)
+    total = apply("sum", [output], {"axis": attrs.get("axis", -1), "keepdims": True})
+    p = apply("div", [output, total], {})
+    kept = apply("clip", [p, number(_KERAS_EPSILON), number(1 - _KERAS_EPSILON)], {})
+    return apply("log", [kept], {})
+
+
+def _sparse_categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    apply = evaluator.apply
+    logs = _keras_logs(evaluator, args[1], {**attrs, "axis": -1})
+    places = apply("expand_dims", [args[0]], {"axis": -1})
+    picked = apply("take_along_axis", [logs, places], {"axis": -1})
+    return apply("neg", [apply("squeeze", [picked], {"axis": -1})], {})
+
+
+def _averaged(
+    loss: Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual],
+) -> Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual]:
+    def mean(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        return evaluator.apply("mean", [loss(evaluator, args, attrs)], {"axis": -1})
+
+    return mean
+
+
+_KERAS_EPSILON = 1e-7
+
+
 def _clip(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     lower = evaluator.apply("maximum", [args[0], args[1]], {})
     return evaluator.apply("minimum", [lower, args[2]], {})
@@ -447,40 +520,6 @@ def _sigmoid_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, A
     return evaluator.apply("sub", [evaluator.apply("softplus", [logits], {}), carried], {})
 
 
-def _binary_crossentropy(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    """Entry by entry, as keras.ops has it; the losses of Keras average it over the last axis."""
-    if attrs.get("from_logits"):
-        return _sigmoid_xent(evaluator, args, attrs)
-    labels, shares = args
-    one = evaluator.number(1)
-    logs = [
-        evaluator.apply("log", [share], {})
-        for share in (shares, evaluator.apply("sub", [one, shares], {}))
-    ]
-    others = evaluator.apply("sub", [one, labels], {})
-    parts = [
-        evaluator.apply("mul", [labels, logs[0]], {}),
-        evaluator.apply("mul", [others, logs[1]], {}),
-    ]
-    return evaluator.apply("neg", [evaluator.apply("add", parts, {})], {})
-
-
-def _categorical_crossentropy(
-    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
-) -> Dual:
-    """Of probabilities, after they were divided by their sum, as Keras does it."""
-    if attrs.get("from_logits"):
-        return _softmax_xent(evaluator, args, attrs)
-    return _softmax_xent(evaluator, [args[0], evaluator.apply("log", args[1:], {})], attrs)
-
-
-def _sparse_categorical_crossentropy(
-    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
-) -> Dual:
-    picked = _one_hot(evaluator, args, {"depth": args[1].values.shape[-1]})
-    return _categorical_crossentropy(evaluator, [picked, args[1]], attrs)
-
-
 def _product(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     logs = evaluator.apply("log", args, {})
     return evaluator.apply("exp", [evaluator.apply("sum", [logs], attrs)], {})
@@ -498,6 +537,12 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "variance": _variance,
     "std": _std,
     "clip": _clip,
+    "binary_crossentropy": _binary_crossentropy,
+    "mean_binary_crossentropy": _averaged(_binary_crossentropy),
+    "categorical_crossentropy": _categorical_crossentropy,
+    "mean_categorical_crossentropy": _categorical_crossentropy,
+    "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
+    "mean_sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
     **{name: _picked(pick) for name, pick in VIEWS.items()},
     "max": _extremum(np.max),
     "min": _extremum(np.min),
@@ -510,7 +555,4 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "softmax_xent": _softmax_xent,
     "sparse_softmax_xent": _sparse_softmax_xent,
     "sigmoid_xent": _sigmoid_xent,
-    "binary_crossentropy": _binary_crossentropy,
-    "categorical_crossentropy": _categorical_crossentropy,
-    "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
 }

@@ -19,11 +19,15 @@ ROOTS = {
     "tf": ("tensorflow", "tensorflow.compat.v1"),
     "keras.ops": ("keras.ops", "tensorflow.keras.ops"),
     "keras.backend": ("tensorflow.keras.backend", KERAS_2),
+    "keras.losses": ("keras.losses", "tensorflow.keras.losses"),
+    "keras.metrics": ("keras.metrics", "tensorflow.keras.metrics"),
     "numpy": ("numpy",),
 }
 EVERY_ROOT = [(column, root) for column, roots in ROOTS.items() for root in roots]
+KINDS = ("losses", "metrics")
 NOT_CHECKED = {
     *("tensorflow.compat.v2", "tensorflow.python.keras.backend", "tf_keras.backend"),
+    *(f"{root}.{kind}" for root in ("tf_keras", "tensorflow.python.keras") for kind in KINDS),
     *("keras.src.ops", "keras_core.ops", "keras_core.src.ops"),  # keras.ops by other names
 }
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from lossfix.graph.vocabulary import OPS
 from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Term, Var, ops
 
 y, z = Var("y"), Var("z")
-_logits = {name: AttrVar(name) for name in ("from_logits", "ignore_class", "axis")}
-_dense = {name: AttrVar(name) for name in ("from_logits", "label_smoothing", "axis")}
 _hot = ops.one_hot(
     y,
     depth=AttrVar("depth"),
@@ -22,15 +21,16 @@ _index = ops.argmax(y, axis=AttrVar("which"), output_type=AttrVar("output_type")
 _cast = ops.cast(_index, dtype=AttrVar("dtype"))
 
 
-def _both(dense: str, sparse: str, more: bool) -> tuple[Term, ...]:
-    """A sparse loss of one-hot labels, and a dense one of class numbers."""
-    attrs = tuple(_logits.items()) if more else ()
-    others = tuple(_dense.items()) if more else (("axis", AttrVar("axis")),)
-    return (
-        Apply(sparse, (_hot, z), attrs),
-        Apply(dense, (_index, z), others),
-        Apply(dense, (_cast, z), others),
-    )
+_LOSSES = (
+    ("softmax_xent", "sparse_softmax_xent"),
+    ("categorical_crossentropy", "sparse_categorical_crossentropy"),
+    ("mean_categorical_crossentropy", "mean_sparse_categorical_crossentropy"),
+)
+
+
+def _of(loss: str, labels: Term) -> Rewrite:
+    attrs = tuple((attr, AttrVar(attr)) for attr in OPS[loss].attrs)
+    return Rewrite(Apply(loss, (labels, z), attrs))
 
 
 RULE = Rule(
@@ -38,14 +38,9 @@ RULE = Rule(
     name="class-encoding",
     catalogue=("D15",),
     summary="reports one-hot labels in a sparse cross entropy, and class numbers in a dense one",
-    rewrites=tuple(
-        map(
-            Rewrite,
-            (
-                *_both("softmax_xent", "sparse_softmax_xent", more=False),
-                *_both("categorical_crossentropy", "sparse_categorical_crossentropy", more=True),
-            ),
-        )
+    rewrites=(
+        *(_of(sparse, _hot) for _, sparse in _LOSSES),
+        *(_of(dense, index) for dense, _ in _LOSSES for index in (_index, _cast)),
     ),
     contract=Diagnosis(),
     scope=Scope.LOSS,

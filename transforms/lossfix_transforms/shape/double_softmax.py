@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.graph.vocabulary import OPS
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
@@ -12,13 +13,25 @@ inner, outer = AttrVar("inner"), AttrVar("axis")
 _soft, _squashed = ops.softmax(z, axis=inner), ops.sigmoid(z)
 
 
-def _of_logits(loss: str, third: str) -> tuple[tuple[str, AttrVar | bool], ...]:
-    return (("axis", outer), ("from_logits", True), (third, AttrVar(third)))
+_CROSS_ENTROPIES = (
+    ("softmax_xent", _soft),
+    ("sparse_softmax_xent", _soft),
+    ("sigmoid_xent", _squashed),
+    ("binary_crossentropy", _squashed),
+    ("categorical_crossentropy", _soft),
+    ("sparse_categorical_crossentropy", _soft),
+    ("mean_binary_crossentropy", _squashed),
+    ("mean_categorical_crossentropy", _soft),
+    ("mean_sparse_categorical_crossentropy", _soft),
+)
 
 
-def _pair(term: Term, name: str, *attrs: tuple[str, AttrVar | bool]) -> Rewrite:
-    labels = n if name.startswith("sparse") else y
-    return Rewrite(Apply(name, (labels, term), attrs), Apply(name, (labels, z), attrs))
+def _of_logits(name: str, shares: Term) -> Rewrite:
+    labels = n if "sparse" in name else y
+    attrs = tuple(
+        (attr, True if attr == "from_logits" else AttrVar(attr)) for attr in OPS[name].attrs
+    )
+    return Rewrite(Apply(name, (labels, shares), attrs), Apply(name, (labels, z), attrs))
 
 
 RULE = Rule(
@@ -27,12 +40,7 @@ RULE = Rule(
     catalogue=("D16",),
     summary="a loss that takes logits gets the logits, and not their softmax or sigmoid",
     rewrites=(
-        _pair(_soft, "softmax_xent", ("axis", outer)),
-        _pair(_soft, "sparse_softmax_xent"),
-        _pair(_squashed, "sigmoid_xent"),
-        _pair(_squashed, "binary_crossentropy", *_of_logits("b", "label_smoothing")),
-        _pair(_soft, "categorical_crossentropy", *_of_logits("c", "label_smoothing")),
-        _pair(_soft, "sparse_categorical_crossentropy", *_of_logits("s", "ignore_class")),
+        *(_of_logits(name, shares) for name, shares in _CROSS_ENTROPIES),
         Rewrite(ops.softmax(_soft, axis=outer), _soft),
         Rewrite(ops.log_softmax(_soft, axis=outer), ops.log_softmax(z, axis=inner)),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.graph.vocabulary import OPS
 from lossfix.rules.conditions import all_of, inside, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
@@ -10,19 +11,18 @@ from lossfix.rules.terms import Apply, AttrPattern, AttrVar, Var
 from lossfix.rules.usage import is_called
 
 y, n, x = Var("y"), Var("n"), Var("x")
-_LOSSES = {
-    "binary_crossentropy": "label_smoothing",
-    "categorical_crossentropy": "label_smoothing",
-    "sparse_categorical_crossentropy": "ignore_class",
-}
+_LOSSES = tuple(
+    f"{mean}{kind}_crossentropy"
+    for mean in ("", "mean_")
+    for kind in ("binary", "categorical", "sparse_categorical")
+)
 
 
-def _mended(name: str, third: str) -> Rewrite:
-    attrs: tuple[tuple[str, AttrPattern], ...] = (
-        ("axis", AttrVar("axis")),
-        (third, AttrVar(third)),
+def _mended(name: str) -> Rewrite:
+    attrs: tuple[tuple[str, AttrPattern], ...] = tuple(
+        (attr, AttrVar(attr)) for attr in OPS[name].attrs if attr != "from_logits"
     )
-    args = (n if name.startswith("sparse") else y, x)
+    args = (n if "sparse" in name else y, x)
     return Rewrite(Apply(name, args, attrs), Apply(name, args, (*attrs, ("from_logits", True))))
 
 
@@ -31,7 +31,7 @@ RULE = Rule(
     name="logits-as-probabilities",
     catalogue=("D17",),
     summary="a cross entropy of what is called logits gets from_logits=True",
-    rewrites=tuple(_mended(name, third) for name, third in _LOSSES.items()),
+    rewrites=tuple(map(_mended, _LOSSES)),
     contract=Meaning(
         changes="the predictions are taken for logits",
         keeps="nothing",

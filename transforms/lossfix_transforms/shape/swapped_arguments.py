@@ -11,7 +11,10 @@ from lossfix.rules.terms import Apply, AttrVar, Var
 from lossfix.rules.usage import is_label
 
 y, x = Var("y"), Var("x")
-_LOSSES = "binary_crossentropy categorical_crossentropy softmax_xent sigmoid_xent".split()
+_LOSSES = (
+    "binary_crossentropy categorical_crossentropy mean_binary_crossentropy "
+    "mean_categorical_crossentropy softmax_xent sigmoid_xent"
+).split()
 
 
 def _turned(name: str) -> Rewrite:

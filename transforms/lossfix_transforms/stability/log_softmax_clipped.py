@@ -20,7 +20,7 @@ p = ops.softmax(x, axis=axis)
 RULE = Rule(
     code="LF104",
     name="log-clipped-softmax",
-    catalogue=("A04",),
+    catalogue=("A04", "C16"),
     summary="log(clip(softmax(x), lo, hi)) becomes log_softmax(x)",
     rewrites=tuple(
         Rewrite(ops.log(inner), ops.log_softmax(x, axis=axis), when)

@@ -14,7 +14,7 @@ x = Var("x")
 RULE = Rule(
     code="LF142",
     name="safe-sqrt",
-    catalogue=("A40", "A42", "A74"),
+    catalogue=("A40", "A42", "A74", "A50"),
     summary="sqrt(x) of an x that reaches 0 gets a gradient of 0 there, by a double where",
     rewrites=(Rewrite(ops.sqrt(x), ops.where(x > 0, ops.sqrt(ops.where(x > 0, x, 1.0)), 0.0)),),
     contract=Guarded(singular="x = 0", convention="value 0 and gradient 0"),
