@@ -192,7 +192,8 @@ def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
         for rewrite in rule.rewrites:
             assert isinstance(rewrite.before, Apply)
             op = rewrite.before.op
-            for key in _MIRRORED.get(op, (_GROUPS.get(op, op),)):
+            grouped = op if rewrite.as_written else _GROUPS.get(op, op)
+            for key in _MIRRORED.get(op, (grouped,)):
                 index[key].append((rule, rewrite))
     return index
 
@@ -203,9 +204,14 @@ def _matches(
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
+        inside: dict[Scope, bool] = {}
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
-                if not may_fit(rewrite.before, node) or not in_scope(rule.scope, node, facts):
+                if inside.get(rule.scope) is False or not may_fit(rewrite.before, node):
+                    continue
+                if rule.scope not in inside:
+                    inside[rule.scope] = in_scope(rule.scope, node, facts)
+                if not inside[rule.scope]:
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):
