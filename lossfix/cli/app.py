@@ -49,7 +49,11 @@ ConfigFile = Annotated[
 NoConfig = Annotated[bool, typer.Option("--no-config", help="No configuration file.")]
 OutputFormat = Annotated[Format, typer.Option(help="For people or for programs.")]
 Sharpness = Annotated[
-    float | None, typer.Option(min=0.0, help="The k of relaxed fixes, such as sigmoid(k * x).")
+    list[str] | None,
+    typer.Option(help="The k of relaxed fixes, as in sigmoid(k * x): 20, or LF203=5 for a rule."),
+]
+Kernel = Annotated[
+    list[str] | None, typer.Option(help="Another smooth shape for a rule: LF203=smoothstep.")
 ]
 Inputs = Annotated[
     list[str] | None,
@@ -144,6 +148,7 @@ def rewrite(
         typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
     ] = None,
     sharpness: Sharpness = None,
+    kernel: Kernel = None,
     select: Select = None,
     ignore: Ignore = None,
     exclude: Exclude = None,
@@ -163,7 +168,8 @@ def rewrite(
         select=_names(select),
         ignore=_names(ignore),
         allow=_names(allow),
-        sharpness=sharpness,
+        sharpness=_names(sharpness) or None,
+        kernels=_names(kernel),
         exclude=_names(exclude),
         config=config,
         isolated=no_config,

@@ -103,7 +103,8 @@ def _note(row: FindingRow) -> list[str]:
     where = f"{row.path}:{row.line}:{row.column}: {row.code} {row.rule}"
     if row.applied:
         proof = verdict_line(row.verdict) if row.verdict else "not verified"
-        return [f"{where} [{row.contract.name}] {proof}", *_meaning(row.contract)]
+        note = [f"    {row.note}"] if row.note else []
+        return [f"{where} [{row.contract.name}] {proof}", *note, *_meaning(row.contract)]
     lines = [f"{where} left: {row.reason or 'not asked for'}"]
     if row.verdict is not None:
         lines += [f"    {line}" for line in verdict_text(row.verdict).splitlines()]

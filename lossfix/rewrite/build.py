@@ -20,8 +20,8 @@ from lossfix.rewrite.edits import Edit, Fix
 from lossfix.rewrite.operands import Operands, opaque_operand
 from lossfix.rewrite.place import room_for_bindings
 from lossfix.rewrite.snippet import Snippet
-from lossfix.rules.contracts import Relaxed
 from lossfix.rules.findings import Finding
+from lossfix.rules.steer import choice_for
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var, ops
 from lossfix.source.text import Text
 
@@ -40,15 +40,24 @@ copied, and never made up."""
 _OPERAND_NAME = "value"
 
 
-def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | None = None) -> Fix:
-    """The fix of a finding. Raises RewriteError, its message starting with a reason code."""
+def fix_for(
+    finding: Finding,
+    text: Text,
+    module: Module,
+    sharpness: float | None = None,
+    forced: float | None = None,
+) -> Fix:
+    """The fix of a finding, with the general sharpness, or with the `forced` one whatever is asked.
+
+    Raises RewriteError, its message starting with a reason code.
+    """
     after, root = finding.match.after, finding.match.root
     assert after is not None
     assert root.origin is not None
     _reject_ambiguous(finding)
-    contract = finding.rule.contract
-    default = contract.sharpness if isinstance(contract, Relaxed) else None
-    builder = _Builder(finding, text, module, sharpness or default)
+    choice = choice_for(finding, sharpness)
+    k = choice.k if choice is not None else None
+    builder = _Builder(finding, text, module, forced or k)
     new = builder.term(after)
     statement = text.span(root.origin.statement)
     if builder.bindings:
@@ -64,7 +73,7 @@ def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | Non
     )
     _reject_lost_comments(text, edit)
     _reject_lost_names(code, edit)
-    return Fix(finding, edit)
+    return Fix(finding, edit, k)
 
 
 def _reject_ambiguous(finding: Finding) -> None:

@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
@@ -65,10 +65,20 @@ def find_in(
     found = _settled(_all_findings(facts, module, index, text), module)
     found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
     if may_speak_to_lossfix(text.content):
-        from lossfix.rules.suppress import mark_suppressed
+        from lossfix.rules.suppress import mark_suppressed, steer_by_comments
 
-        return mark_suppressed(found, text)
+        rematch = partial(_rematched, numbers=module.numbers)
+        return mark_suppressed(steer_by_comments(found, text, rematch), text)
     return tuple(found)
+
+
+def _rematched(rewrite: Rewrite, old: Match, numbers: Numbering) -> Match | None:
+    """The same place and the same values, by another rewrite of the same pattern."""
+    values = {name: node.number for name, node in old.values.items()}
+    for hit in match(rewrite, old.root, old.unit, old.facts, numbers):
+        if {name: node.number for name, node in hit.values.items()} == values:
+            return hit
+    return None
 
 
 def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:

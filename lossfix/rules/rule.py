@@ -83,6 +83,7 @@ class Rule:
     priority: int = 0  # the more specific of two rules on one place has the higher one
     kernel: str = ""  # the name of the replacement in `rewrites`, where there are others
     kernels: tuple[Kernel, ...] = ()  # the others
+    sharpness: float | None = None  # what a person asked for, for this rule
     scale_of: str = ""  # the variable whose width the sharpness is seen against
 
     def with_kernel(self, name: str) -> Rule:
