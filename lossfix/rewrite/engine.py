@@ -133,9 +133,7 @@ def _disjoint_fixes(
             left.append(Left(finding, str(error)))
             continue
         if _changes_nothing(fix):
-            left.append(
-                Left(finding, "as-asked: the sharpness that was asked for is there already")
-            )
+            left.append(Left(finding, "as-asked: it is as sharp as was asked for"))
             continue
         near = taken[finding.function.partition(".")[0]]
         touched = _touched(fix, text)

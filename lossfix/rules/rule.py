@@ -78,6 +78,7 @@ class Rule:
     fix_safety: str  # what changes for the author
     when_not: str  # when not to use it
     source: str  # paper, doi, documentation page
+    symptoms: tuple[str, ...] = ()  # keys of `symptoms.SYMPTOMS`; by its family where empty
     domains: Mapping[str, Domain] = field(default_factory=dict)
     range_of: str = ""  # the variable whose range makes it a finding; ROOT for the whole
     priority: int = 0  # the more specific of two rules on one place has the higher one

@@ -43,5 +43,6 @@ RULE = Rule(
     ),
     when_not="When a statistic of the batch is what is compared, such as its mean or its variance.",
     source="Keras documentation, Losses: creating custom losses",
+    symptoms=("weights", "batch"),
     domains={"x": Domain(0.1, 5.0)},
 )

@@ -37,5 +37,6 @@ RULE = Rule(
     ),
     when_not="When the sum over the batch is meant, as in a likelihood of all the data at once.",
     source="Keras documentation, Losses: creating custom losses",
+    symptoms=("batch", "weights"),
     domains={"x": Domain(-5.0, 5.0)},
 )

@@ -55,5 +55,6 @@ RULE = Rule(
     fix_safety="Nothing is changed: use the other loss, or leave the encoding out.",
     when_not="Never.",
     source="Keras documentation, Probabilistic losses",
+    symptoms=("raises", "value"),
     domains={"y": Domain(0.0, 2.0, integer=True), "z": Domain(-5.0, 5.0)},
 )

@@ -42,5 +42,6 @@ RULE = Rule(
         "expand_dims, so that it shows."
     ),
     source="tensorflow issue 30040",
+    symptoms=("value",),
     domains={"x": Domain(-5.0, 5.0), "y": Domain(-5.0, 5.0, shape=(2, 1))},
 )

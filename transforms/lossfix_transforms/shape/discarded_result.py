@@ -40,5 +40,6 @@ RULE = Rule(
     fix_safety="Nothing is changed: assign the result to the name that is used below.",
     when_not="Never; what is only there to be traced can be printed or asserted.",
     source="TensorFlow guide, Introduction to tensors",
+    symptoms=("nan", "value"),
     domains={param: Domain(0.1, 5.0) for name in _OPS for param in OPS[name].params},
 )

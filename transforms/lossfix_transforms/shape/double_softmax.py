@@ -64,6 +64,7 @@ RULE = Rule(
     ),
     when_not="When a temperature is meant: divide the logits instead.",
     source="TensorFlow documentation, tf.nn.softmax_cross_entropy_with_logits: warning",
+    symptoms=("value", "stuck"),
     domains={
         "y": Domain(0.0, 1.0),
         "n": Domain(0.0, 2.0, shape=(2,), integer=True),

@@ -42,6 +42,7 @@ RULE = Rule(
     fix_safety="The loss changes, as a bug fix does.",
     when_not="When y is no label but a signed weight.",
     source="Bishop 2006, Pattern Recognition and Machine Learning, equation 4.90",
+    symptoms=("value", "nan"),
     domains={
         "y": Domain(0.0, 1.0),
         "p": Domain(0.05, 0.95),

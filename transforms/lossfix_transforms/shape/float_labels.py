@@ -40,5 +40,6 @@ RULE = Rule(
     fix_safety="The same value, for labels that are whole numbers.",
     when_not="keras.ops.one_hot casts by itself, and is left alone.",
     source="Keras documentation, Losses; tensorflow documentation, tf.one_hot",
+    symptoms=("raises",),
     domains={"y": Domain(0.0, 2.0, shape=(2,), integer=True), "z": Domain(-5.0, 5.0)},
 )

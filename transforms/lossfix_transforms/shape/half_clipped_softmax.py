@@ -38,6 +38,7 @@ RULE = Rule(
     fix_safety="The loss changes wherever a bound was touched, as a bug fix does.",
     when_not="Never.",
     source="Blanchard, Higham, Higham 2021, doi 10.1093/imanum/draa038",
+    symptoms=("nan", "value"),
     domains={
         "z": Domain(-5.0, 5.0),
         "low": Domain(0.1, 0.1, shape=()),

@@ -48,6 +48,7 @@ RULE = Rule(
     fix_safety="The loss changes, as a bug fix does. Predictions need their activation elsewhere.",
     when_not="When what is called logits went through its activation already: rename it.",
     source="Keras documentation, Probabilistic losses: usage of from_logits",
+    symptoms=("stuck", "value"),
     domains={
         "y": Domain(0.0, 1.0),
         "n": Domain(0.0, 2.0, shape=(2,), integer=True),

@@ -44,5 +44,6 @@ RULE = Rule(
     fix_safety="The loss changes, as a bug fix does; where the shapes did not fit, it raised.",
     when_not="For a value of one axis alone, where the total is one number.",
     source="NumPy documentation, Broadcasting",
+    symptoms=("value", "raises"),
     domains={"x": Domain(0.1, 5.0, shape=(3, 3))},
 )

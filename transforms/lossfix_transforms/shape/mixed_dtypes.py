@@ -46,5 +46,6 @@ RULE = Rule(
     fix_safety="Nothing is lost: it did not run. Under mixed precision, cast to y_pred.dtype.",
     when_not="Where the model itself computes in float64.",
     source="TensorFlow documentation, tf.math.subtract",
+    symptoms=("raises",),
     domains={"x": Domain(0.5, 5.0), "y": Domain(1.0, 5.0, integer=True)},
 )

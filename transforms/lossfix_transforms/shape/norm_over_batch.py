@@ -39,5 +39,6 @@ RULE = Rule(
     fix_safety="The loss changes, as a bug fix does: compare both on your data before you train.",
     when_not="When samples compete on purpose, as candidates of one query do.",
     source="TensorFlow documentation, tf.math.l2_normalize",
+    symptoms=("batch", "value"),
     domains={"x": Domain(0.1, 3.0)},
 )

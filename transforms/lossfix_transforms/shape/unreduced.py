@@ -50,6 +50,7 @@ RULE = Rule(
     ),
     when_not="When the caller reduces the result, or wants it entry by entry.",
     source="Keras documentation, Losses: creating custom losses",
+    symptoms=("weights", "raises"),
     domains={
         "x": Domain(0.1, 3.0),
         "y": Domain(0.1, 3.0),

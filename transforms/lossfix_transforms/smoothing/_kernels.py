@@ -18,7 +18,7 @@ IDENTITY = StraightThrough(surrogate="the identity")
 
 STRAIGHT = "straight-through"
 KEEPS_THE_VALUE = "keeps the value in the forward pass, where quantisation or a decision needs it"
-FINITE = "smoothstep: finite support, no error and no gradient beyond 5 / k of the threshold"
+FINITE = "finite support: no error and no gradient beyond 5 / k of the threshold"
 
 
 def smoothstep(scaled: Term) -> Term:

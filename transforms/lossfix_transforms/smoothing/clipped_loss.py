@@ -44,6 +44,7 @@ RULE = Rule(
     ),
     when_not="When outliers are meant to have no say: then the clip is a robust loss, on purpose.",
     source="TensorFlow Probability, clip_by_value_preserve_gradient",
+    symptoms=("stuck",),
     domains={
         "x": Domain(-1.0, 20.0),
         "low": Domain(0.0, 0.0, shape=()),

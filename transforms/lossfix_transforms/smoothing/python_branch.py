@@ -44,5 +44,6 @@ RULE = Rule(
     fix_safety="Nothing is changed: what each way assigns is for the author to join by where.",
     when_not="On shapes, flags and settings, which Python knows: those are left alone.",
     source="TensorFlow guide, Better performance with tf.function; Keras documentation, Losses",
+    symptoms=("raises",),
     domains={"x": Domain(0.0, 1.0), "y": Domain(0.0, 1.0)},
 )

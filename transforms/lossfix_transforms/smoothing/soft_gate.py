@@ -64,6 +64,7 @@ RULE = Rule(
         "Never with 1 - sigmoid: that turns the gate upside down."
     ),
     source="Petersen et al. 2021, arXiv 2110.05651; SoftJAX, arXiv 2603.08824",
+    symptoms=("stuck",),
     domains={
         "x": Domain(-2.0, 3.0, near=(0.5,)),
         "t": Domain(0.5, 0.5, shape=()),

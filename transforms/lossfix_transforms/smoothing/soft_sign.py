@@ -46,6 +46,7 @@ RULE = Rule(
         "stop_gradient to say so."
     ),
     source="SoftJAX, arXiv 2603.08824",
+    symptoms=("stuck",),
     domains={"x": Domain(-2.0, 2.0, near=(0.0,))},
     scale_of="x",
     kernel="tanh",

@@ -77,9 +77,8 @@ RULE = Rule(
     before="tf.cast(y_pred > 0.5, tf.float32)",
     after="tf.sigmoid(10.0 * (y_pred - 0.5))",
     fix_safety=(
-        "Another loss near the threshold: within 0.0067 of the step where |x - t| > 5 / k. "
-        "k is yours to choose (--sharpness): a small one smooths more, a large one has no "
-        "gradient beyond t + 17 / k in float32."
+        "Another loss near the threshold. k is yours to choose (--sharpness): a small one "
+        "smooths more, a large one has no gradient beyond t + 17 / k in float32."
     ),
     when_not=(
         "When the step is a mask on purpose, such as hard example mining: wrap it in "

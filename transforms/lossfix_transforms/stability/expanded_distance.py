@@ -61,6 +61,7 @@ RULE = Rule(
     ),
     when_not="Never.",
     source="tensorflow issue 30199; Higham, Accuracy and Stability of Numerical Algorithms, 2002",
+    symptoms=("nan", "inexact"),
     domains={
         "a": Domain(0.0, 5.0, near=(1.0,)),
         "b": Domain(0.0, 5.0, near=(1.0,)),
