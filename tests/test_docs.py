@@ -20,9 +20,7 @@ def test_the_pages_are_those_of_the_rules(capsys):
     assert write_docs(str(DOCS), (), check=True) == 0, capsys.readouterr().out
 
 
-def test_a_page_that_is_not_up_to_date_is_written_and_one_without_a_rule_taken_out(
-    tmp_path, capsys
-):
+def test_pages_are_brought_up_to_date_and_those_without_a_rule_taken_out(tmp_path, capsys):
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "LF999.md").write_text(f"# LF999\n\n{MARK}\n")
     (tmp_path / "rules" / "notes.md").write_text("a person's own\n")
