@@ -7,7 +7,8 @@ LossfixError
 ├── RuleError            a rule pack that cannot be loaded, or a name that selects no rule
 ├── RewriteError         an edit that would not print the intended tree; the edit is withheld
 └── VerifyError          a verification that was asked for and cannot start
-    └── NoDevice         the device that was asked for is not there
+    ├── NoDevice         the device that was asked for is not there
+    └── NoSandbox        the sandbox that was asked for cannot be had on this system
 """
 
 from __future__ import annotations
@@ -56,3 +57,7 @@ class VerifyError(LossfixError):
 
 class NoDevice(VerifyError):
     """The device that was asked for is not there."""
+
+
+class NoSandbox(VerifyError):
+    """A fence that was required cannot be put up on this system."""

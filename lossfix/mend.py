@@ -6,9 +6,10 @@ against the text it started from. A refuted fix is dropped, and the step made ag
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import ChainMap, Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lossfix.check import findings_of, open_source, with_problems
@@ -195,16 +196,26 @@ class _Mending:
 
     def _verdicts(self, start: str, made: Rewritten, decide: Decide) -> dict[Site, Verdict]:
         """A verdict for each fix: of all fixes of its function together, or of it alone."""
-        verdicts: dict[Site, Verdict] = {}
-        for name in dict.fromkeys(fix.finding.function for fix in made.applied):
-            fixes = [fix for fix in made.applied if fix.finding.function == name]
-            together = self._run(start, made.text, fixes, decide)
-            sites = [site_of(fix.finding) for fix in fixes]
-            found = dict.fromkeys(sites, together)
-            if together.outcome is Outcome.REFUTED and len(set(sites)) > 1:
-                found = self._one_by_one(start, fixes, decide) or found
-            verdicts.update(found)
-        return verdicts
+        assert self.settings.prover is not None
+        functions: dict[str, list[Fix]] = defaultdict(list)
+        for fix in made.applied:
+            functions[fix.finding.function].append(fix)
+        tasks = [
+            partial(self._verdicts_on, start, made.text, fixes, decide)
+            for fixes in functions.values()
+        ]
+        return dict(ChainMap(*reversed(self.settings.prover.together(tasks))))
+
+    def _verdicts_on(
+        self, start: str, text: str, fixes: Sequence[Fix], decide: Decide
+    ) -> dict[Site, Verdict]:
+        """A verdict for each fix of one function."""
+        together = self._run(start, text, fixes, decide)
+        sites = [site_of(fix.finding) for fix in fixes]
+        found = dict.fromkeys(sites, together)
+        if together.outcome is Outcome.REFUTED and len(set(sites)) > 1:
+            found = self._one_by_one(start, fixes, decide) or found
+        return found
 
     def _one_by_one(self, start: str, fixes: Sequence[Fix], decide: Decide) -> dict[Site, Verdict]:
         """The fixes that alone are refuted; empty where it takes several of them."""

@@ -63,6 +63,21 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
 ]
+
+
+class Sandbox(str, Enum):
+    REQUIRE = "require"
+    AUTO = "auto"
+    OFF = "off"
+
+
+InSandbox = Annotated[
+    Sandbox,
+    typer.Option(
+        "--sandbox",
+        help="The fences around a loss that runs: all or nothing runs, what there is, limits only.",
+    ),
+]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
@@ -158,7 +173,9 @@ def rewrite(
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Show each fix as a diff, with its reason, contract and verdict; --write writes it."""
@@ -183,12 +200,14 @@ def rewrite(
         device=device.value,
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
+        sandbox=sandbox.value,
+        jobs=jobs,
     )
 
 
 @app.command()
 def verify(
-    before: Annotated[str, typer.Argument(help="BEFORE.py::function")],
+    before: Annotated[str | None, typer.Argument(help="BEFORE.py::function")] = None,
     after: Annotated[
         str | None, typer.Argument(help="AFTER.py::function; left out, BEFORE alone is looked at.")
     ] = None,
@@ -197,12 +216,24 @@ def verify(
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same inputs.")] = 0,
+    certificate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the verdict there, as JSON.")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of certificates.")
+    ] = False,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Run two losses and compare. Exit 0 verified, 1 refuted, 2 not run."""
-    from lossfix.cli.verifying import verify_losses
+    from lossfix.cli.verifying import print_schema, verify_losses
 
+    if schema:
+        return print_schema()
+    if before is None:
+        raise typer.BadParameter("name one loss or two, as BEFORE.py::function")
     return verify_losses(
         before,
         after,
@@ -211,6 +242,9 @@ def verify(
         device.value,
         tuple(inputs or ()),
         output_format.value,
+        sandbox.value,
+        seed,
+        certificate,
     )
 
 
@@ -218,13 +252,16 @@ def verify(
 def why(
     loss: Annotated[str, typer.Argument(help="FILE::function")],
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Why is there no gradient? Exit 0 where there is one, 1 where it is lost, 2 not run."""
     from lossfix.cli.verifying import explain_gradient
 
-    return explain_gradient(loss, device.value, tuple(inputs or ()), output_format.value)
+    return explain_gradient(
+        loss, device.value, tuple(inputs or ()), output_format.value, sandbox.value
+    )
 
 
 @app.command()

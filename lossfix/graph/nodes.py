@@ -105,7 +105,8 @@ class Node:
     `api` is the framework column that the text used ("tf", "keras.ops", "keras.backend",
     "numpy", or "" for a Python operator), and `prefix` the text before the op's own name
     ("tf", "K", "keras.ops"). `inner` is set where the value is what a call of the user's own
-    function returns: the node that the function's text made.
+    function returns: the node that the function's text made. `rounds` is set where the value is
+    what a loop begins with or a round leaves: the nodes that a round beginning with it leaves.
     """
 
     op: str
@@ -120,6 +121,7 @@ class Node:
     role: Role | None = None  # of an INPUT
     target: Target | None = None  # of a CALLABLE
     inner: Node | None = None
+    rounds: list[Node] | None = None  # of a LOOP; it leads back to the node itself
     unsure: str = ""  # why a fix may not rest on what this value seems to be
 
     def walk(self) -> Iterator[Node]:

@@ -87,10 +87,6 @@ def _verdict_keys(verdict: Verdict | None) -> dict[str, Any]:
     return {"verdict": verdict.outcome.value, "verification": verdict.as_json()}
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return verdict.as_json()
-
-
 def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "path": path,
