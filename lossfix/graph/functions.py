@@ -40,7 +40,7 @@ from lossfix.graph.intervals import (
     stepped,
     sub,
 )
-from lossfix.graph.truths import apart, greater, greater_equal, one_value, truth, truths
+from lossfix.graph.truths import apart, cast, greater, greater_equal, one_value, truth, truths
 
 _INF = math.inf
 _COUNT = 2.0**31  # the most elements of a tensor
@@ -386,7 +386,7 @@ TRANSFER: Mapping[str, Transfer] = {
         "gather gather_nd boolean_mask take take_along_axis to_numpy to_float".split(),
         _same,
     ),
-    "to_int": lambda x, fmt: _to_whole(x),
+    "to_int": lambda x, fmt: cast(x, "int64", fmt, fmt),
     **dict.fromkeys(
         "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
         "mean_binary_crossentropy mean_categorical_crossentropy "
