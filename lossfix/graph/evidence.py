@@ -43,6 +43,7 @@ _OWN = frozenset(  # an end of these is attained whatever else holds, where they
     "bincount sequence_mask".split()
 )
 _PICKS = frozenset("gather gather_nd boolean_mask batch_gather".split())
+_CHOICES = _PICKS | frozenset("take take_along_axis".split())
 _SPLITS = frozenset("column column_kept".split())
 _SUMS = frozenset("sum mean cumsum norm euclidean_norm".split())
 
@@ -136,6 +137,8 @@ class Evidence:
             yield self._own(node, (node.op, node.number, end), row=True)
         elif node.op in _OWN or self._belongs_together(node, end):
             yield self._own(node, (node.op, node.number, end))
+        elif node.op in _CHOICES:
+            yield from self._picked(node.args[0], end, str(node.number), split=True)
         elif node.op in _SPLITS:
             yield from self._picked(node.args[0], end, str(node.attrs.get("index")), split=True)
         elif node.op in ("sin", "cos"):

@@ -396,7 +396,7 @@ TRANSFER: Mapping[str, Transfer] = {
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
-        "variable to_numpy to_float".split(),
+        "variable to_numpy to_float gather gather_nd boolean_mask take take_along_axis".split(),
         _same,
     ),
     "to_int": lambda x, fmt: _to_whole(x),

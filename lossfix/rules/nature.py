@@ -20,6 +20,11 @@ def is_activation(name: str) -> Condition:
     return holds
 
 
+def is_chosen(name: str) -> Condition:
+    """A value that a `where` has chosen: its bad points are taken out already."""
+    return lambda match: stripped(match.values[name]).op == "where"
+
+
 def is_label(name: str) -> Condition:
     """What the loss is given as the truth, as it is or in another shape."""
 
