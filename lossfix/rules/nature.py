@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
-from lossfix.rules.match import factors
+from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import stripped
 
 
 def is_activation(name: str) -> Condition:
-    """A softmax, a sigmoid or the complement of one: its logarithm has a form of its own."""
+    """A softmax, a sigmoid, its complement, or one with a guard: its log has a form of its own."""
 
     def holds(match: Match) -> bool:
-        node = stripped(match.values[name])
-        if node.op == "sub" and node.args[0].op == CONST:
-            node = stripped(node.args[1])
-        return node.op in ("softmax", "sigmoid")
+        parts = operands(stripped(match.values[name]))
+        return any(stripped(part.node).op in ("softmax", "sigmoid") for part in parts)
 
     return holds
+
+
+def is_chosen(name: str) -> Condition:
+    """A value that a `where` has chosen: its bad points are taken out already."""
+    return lambda match: stripped(match.values[name]).op == "where"
 
 
 def is_label(name: str) -> Condition:

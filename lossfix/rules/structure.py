@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
@@ -132,7 +132,7 @@ def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
     """A `where` on the watched values around the root, or a product that drops its NaN."""
     if node.op == "multiply_no_nan":
         return _reads(node, root)
-    if node.op != "where" or not _reads(node.args[0], watched):
+    if node.op != "where" or not _reads(node.args[0], watched, root):
         return False
     return any(_reads(branch, root) for branch in node.args[1:])
 
@@ -167,9 +167,15 @@ def _asks_for_none(part: ast.Compare) -> bool:
     return any(isinstance(e, ast.Constant) and e.value is None for e in part.comparators)
 
 
-def _reads(node: Node, numbers: set[int]) -> bool:
-    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape."""
-    values = reached((node,), lambda current: () if is_shape(current) else current.args)
+def _reads(node: Node, numbers: set[int], without: Container[int] = ()) -> bool:
+    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape.
+
+    What is found by way of a value of `without` does not count.
+    """
+    values = reached(
+        (node,),
+        lambda current: () if is_shape(current) or current.number in without else current.args,
+    )
     return any(current.number in numbers for current in values)
 
 

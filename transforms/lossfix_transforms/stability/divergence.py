@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, any_of, may_be_zero, negated, settled, varied
+from lossfix.rules.conditions import all_of, any_of, has, may_be_zero, negated, settled, varied
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.nature import is_activation
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
 
-p, q = Var("p"), Var("q")
+p, q, r = Var("p"), Var("q"), Var("r")
 _split = ops.xlogy(p, p) - ops.xlogy(p, q)
 
 RULE = Rule(
@@ -20,14 +20,17 @@ RULE = Rule(
     rewrites=(
         Rewrite(p * ops.log(p / q), _split),
         Rewrite(p * (ops.log(p) - ops.log(q)), _split),
+        Rewrite(p * (ops.log(p) - r), ops.xlogy(p, p) - p * r),
     ),
     contract=Guarded(singular="p = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
     when=all_of(
         may_be_zero("p"),
-        negated(settled("p")),
-        any_of(varied("p"), varied("q")),
-        negated(any_of(is_activation("p"), is_activation("q"))),
+        negated(any_of(settled("p"), is_activation("p"))),
+        any_of(
+            all_of(has("q"), any_of(varied("p"), varied("q")), negated(is_activation("q"))),
+            all_of(has("r"), any_of(varied("p"), varied("r"))),
+        ),
     ),
     message="this divergence is 0 * -inf = NaN wherever a probability is exactly 0",
     why=(
@@ -44,6 +47,10 @@ RULE = Rule(
     ),
     when_not="When p comes from logits: p * (log_softmax(a) - log_softmax(b)) is better.",
     source="TensorFlow documentation of tf.math.xlogy; Kullback, Leibler 1951",
-    domains={"p": Domain(0.0, 1.0, near=(0.0,)), "q": Domain(0.0, 1.0, near=(0.0, 0.5))},
+    domains={
+        "p": Domain(0.0, 1.0, near=(0.0,)),
+        "q": Domain(0.0, 1.0, near=(0.0, 0.5)),
+        "r": Domain(-50.0, 0.0),
+    },
     priority=2,
 )

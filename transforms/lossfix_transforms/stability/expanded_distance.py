@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import varied
+from lossfix.graph.nodes import Node
 from lossfix.rules.contracts import Guarded
+from lossfix.rules.match import factors, operands
 from lossfix.rules.nature import has_factor, is_product_of_matrices, is_sum_of_squares
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.terms import Bind, Term, Var, ops
+from lossfix.rules.terms import Bind, Var, ops
 
-a, b, c = Var("a"), Var("b"), Var("c")
+s = Var("s")
+_squared = Bind("squared", s)
 
 
 def _is_expanded(match: Match) -> bool:
-    return (
-        is_sum_of_squares(match.values["a"])
-        and is_sum_of_squares(match.values["b"])
-        and is_product_of_matrices(match.values["c"])
-        and varied("c")(match)
-    )
+    """Two sums of squares, less twice a product of matrices."""
+    parts = operands(match.values["s"])
+    squares = [part for part in parts if not part.negative and is_sum_of_squares(part.node)]
+    products = [part.node for part in parts if part.negative and _is_twice_a_product(part.node)]
+    known = len(parts) == 3 and len(squares) == 2 and len(products) == 1
+    return known and match.facts.varied(products[0])
 
 
-def _holds_two(match: Match) -> bool:
-    """`2 * x @ y.T`, where the product of matrices has the factor."""
-    return _is_expanded(match) and has_factor(match.values["c"], 2)
-
-
-def _root(squared: Term) -> Term:
-    kept = Bind("squared", squared)
-    return ops.where(kept > 0, ops.sqrt(ops.where(kept > 0, kept, 1.0)), 0.0)
+def _is_twice_a_product(node: Node) -> bool:
+    """`2 * (x @ y.T)`, or `2 * x @ y.T`, where the first operand has the factor."""
+    inner = [factor.node for factor in factors(node)[1] if is_product_of_matrices(factor.node)]
+    return len(inner) == 1 and (has_factor(node, 2) or has_factor(inner[0], 2))
 
 
 RULE = Rule(
@@ -37,8 +35,11 @@ RULE = Rule(
     catalogue=("A43", "A42"),
     summary="sqrt(|x|^2 + |y|^2 - 2 * x @ y.T) gets a double where: 0 below 0, and a gradient of 0",
     rewrites=(
-        Rewrite(ops.sqrt(a + b - 2 * c), _root(a + b - 2 * c), _is_expanded),
-        Rewrite(ops.sqrt(a + b - c), _root(a + b - c), _holds_two),
+        Rewrite(
+            ops.sqrt(s),
+            ops.where(_squared > 0, ops.sqrt(ops.where(_squared > 0, _squared, 1.0)), 0.0),
+            _is_expanded,
+        ),
     ),
     contract=Guarded(singular="a distance of 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
@@ -62,10 +63,6 @@ RULE = Rule(
     when_not="Never.",
     source="tensorflow issue 30199; Higham, Accuracy and Stability of Numerical Algorithms, 2002",
     symptoms=("nan", "inexact"),
-    domains={
-        "a": Domain(0.0, 5.0, near=(1.0,)),
-        "b": Domain(0.0, 5.0, near=(1.0,)),
-        "c": Domain(-2.0, 5.0, near=(1.0, 2.0)),
-    },
+    domains={"s": Domain(-1.0, 5.0, near=(0.0,))},
     priority=1,
 )

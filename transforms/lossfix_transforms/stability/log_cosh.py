@@ -10,7 +10,7 @@ from lossfix.rules.terms import Bind, Var, ops
 x = Var("x")
 _size = Bind("size", ops.abs(x))
 _near = ops.log1p(2 * ops.square(ops.sinh(ops.clip(x, -1, 1) / 2)))
-_far = _size + ops.log1p(ops.exp(-2 * _size)) - ops.log(2.0)
+_far = _size + ops.log(0.5 + 0.5 * ops.exp(-2 * _size))  # no number alone: it has a dtype
 _log_cosh = ops.where(_size < 1, _near, _far)
 
 RULE = Rule(
@@ -40,7 +40,7 @@ RULE = Rule(
     before="tf.math.log(tf.cosh(y_pred - y_true))",
     after=(
         "tf.where(size < 1, tf.math.log1p(2 * tf.square(tf.sinh(tf.clip_by_value(x, -1, 1) / 2))), "
-        "size + tf.math.log1p(tf.exp(-2 * size)) - tf.math.log(2.0))"
+        "size + tf.math.log(0.5 + 0.5 * tf.exp(-2 * size)))"
     ),
     fix_safety="The same function over the reals.",
     when_not="With an epsilon inside the logarithm the loss is bounded: another one.",

@@ -13,7 +13,7 @@ _SPLIT = -0.7  # about -log(2), where both forms are good
 
 def _of(gap: Term) -> Term:
     near = ops.log(-ops.expm1(ops.where(gap > _SPLIT, gap, _SPLIT)))
-    far = ops.log1p(-ops.exp(ops.where(gap > _SPLIT, _SPLIT, gap)))
+    far = ops.log1p(-ops.exp(ops.where(gap <= _SPLIT, gap, _SPLIT)))
     return ops.where(gap > _SPLIT, near, far)
 
 
@@ -42,7 +42,7 @@ RULE = Rule(
     before="tf.math.log(1 - tf.exp(-x))",
     after=(
         "tf.where(-x > -0.7, tf.math.log(-tf.math.expm1(tf.where(-x > -0.7, -x, -0.7))), "
-        "tf.math.log1p(-tf.exp(tf.where(-x > -0.7, -0.7, -x))))"
+        "tf.math.log1p(-tf.exp(tf.where(-x <= -0.7, -x, -0.7))))"
     ),
     fix_safety="The same function over the reals.",
     when_not="When x never comes near 0 nor below -17.",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lossfix.rules.conditions import all_of, near, negated, varied
+from lossfix.rules.conditions import all_of, any_of, near, negated, varied
 from lossfix.rules.contracts import Bounded
+from lossfix.rules.nature import is_chosen
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import shielded
-from lossfix.rules.terms import Term, Var, ops
+from lossfix.rules.terms import Bind, Term, Var, ops
 
 x = Var("x")
 _STEP = 0.01  # below it the series is the better one, in value and in gradient
 _far = ops.abs(x) > _STEP
-_safe = ops.where(_far, x, 1.0)
+_safe = Bind("safe", ops.where(_far, x, 1.0))
 
 
 def _sinc(t: Term) -> Term:
@@ -50,7 +51,7 @@ RULE = Rule(
     rewrites=tuple(_rewrites()),
     contract=Bounded(bound=5e-8),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), near("x", 0.0), negated(shielded("x"))),
+    when=all_of(varied("x"), near("x", 0.0), negated(any_of(shielded("x"), is_chosen("x")))),
     message="this is 0 / 0 = NaN at x = 0, where its limit is 1",
     why=(
         "At 0 value and gradient are NaN; near it (exp(x) - 1) / x is off by 5 % at x = 1e-6 in "

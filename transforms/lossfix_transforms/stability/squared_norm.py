@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import varied
+from lossfix.rules.conditions import all_of, varied
 from lossfix.rules.contracts import Exact
-from lossfix.rules.pattern import Rewrite
+from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
 
@@ -12,6 +12,14 @@ x = Var("x")
 axis, keepdims = AttrVar("axis"), AttrVar("keepdims")
 _sum = ops.sum(ops.square(x), axis=axis, keepdims=keepdims)
 _mean = ops.mean(ops.square(x), axis=axis, keepdims=keepdims)
+
+
+def _is_used_here_alone(match: Match) -> bool:
+    """Where the norm is used for more, making it safe is the better fix."""
+    norm = match.root.args[0].number
+    users = (n for n in match.unit.nodes if any(arg.number == norm for arg in n.args))
+    return all(user.number == match.root.number for user in users)
+
 
 RULE = Rule(
     code="LF145",
@@ -26,7 +34,7 @@ RULE = Rule(
     ),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=varied("x"),
+    when=all_of(varied("x"), _is_used_here_alone),
     message="the gradient of this squared norm is NaN at 0 as soon as XLA compiles it",
     why=(
         "The slope of the root is inf at 0 and that of the square 0. TensorFlow's kernels on a CPU "

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, may_be_zero, negated, reaches, settled, varied
+from lossfix.rules.conditions import (
+    all_of,
+    any_of,
+    may_be_zero,
+    may_exceed,
+    negated,
+    reaches,
+    settled,
+    varied,
+)
 from lossfix.rules.contracts import Guarded
+from lossfix.rules.nature import is_activation
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import shielded, zero_is_real
@@ -17,7 +27,9 @@ def _in_tensorflow(match: Match) -> bool:
     return all(node.api != "keras.ops" for node in match.interior)
 
 
-_is_label = all_of(negated(varied("y")), negated(settled("y")), may_be_zero("y"))
+_is_label = all_of(  # of a probability another rule knows more: this is for counts and rates
+    negated(varied("y")), negated(settled("y")), may_be_zero("y"), may_exceed("p", 1.0)
+)
 _safe = ops.where(p > 0, p * ops.log(ops.where(p > 0, p, 1.0)), 0.0)
 
 RULE = Rule(
@@ -36,7 +48,7 @@ RULE = Rule(
         varied("p"),
         reaches("p", 0.0),
         zero_is_real("p"),
-        negated(shielded("p")),
+        negated(any_of(shielded("p"), is_activation("p"))),
     ),
     range_of="p",
     message="this is 0 * -inf = NaN where the argument of the logarithm is 0, as it can be",
