@@ -217,7 +217,7 @@ _NOT_FLOAT = frozenset(
 
 
 def one_rank_more(higher: str, lower: str) -> Condition:
-    """`higher` has one axis more than column `lower[:, i]`, as far as both ranks are known."""
+    """`higher` has one axis more than a column of `lower`, as far as both ranks are known."""
 
     def holds(match: Match) -> bool:
         more = match.facts.rank_offset(match.values[higher])

@@ -495,10 +495,6 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
     return reduced
 
 
-def _squared_difference(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
-    return evaluator.apply("square", [evaluator.apply("sub", args, {})], {})
-
-
 def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     axis = attrs.get("axis")
     places = np.argmax(args[0].values, axis=-1 if axis is None else axis)
@@ -563,7 +559,6 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "min": _extremum(np.min),
     "prod": _product,
     "argmax": _argmax,
-    "squared_difference": _squared_difference,
     "one_hot": _one_hot,
     "straight_through": _straight_through,
     "l2_normalize": _l2_normalize,

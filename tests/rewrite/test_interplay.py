@@ -1,4 +1,4 @@
-"""Any two rules on one loss: the same text whichever comes first, no cycle, the special one wins."""
+"""Any two rules on one loss: the same text whichever comes first, and the special one wins."""
 
 import itertools
 from pathlib import Path

@@ -13,7 +13,7 @@ x, y = Var("x"), Var("y")
 dtype = AttrVar("integer")
 _DOUBLE = frozenset({"float64", "double"})
 _whole = ops.cast(y, dtype=dtype)
-_OPS = "add sub mul div squared_difference maximum minimum".split()
+_OPS = "add sub mul div maximum minimum".split()
 
 
 def _mixed(name: str) -> tuple[Rewrite, ...]:

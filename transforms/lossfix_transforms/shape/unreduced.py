@@ -9,7 +9,7 @@ from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, Var, ops
 
-_OPS = "square abs squared_difference maximum where".split()
+_OPS = "square abs maximum where".split()
 """What measures an error entry by entry; any other value may be a prediction on its way."""
 
 
