@@ -67,6 +67,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "fix": row.fix,
         "reason": row.reason,
         **({"note": row.note} if row.note else {}),
+        **({"cell": row.cell} if row.cell else {}),
     }
 
 

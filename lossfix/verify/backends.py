@@ -100,6 +100,7 @@ def merged(
         contexts=tuple(contexts),
         versions=versions,
         notes=tuple(dict.fromkeys((*notes, *verdict.notes))),
+        reads=tuple(sorted({path for each in verdicts.values() for path in each.reads})),
     )
 
 

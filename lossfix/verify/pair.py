@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from lossfix.errors import NoDevice
 from lossfix.rules.contracts import Contract, Relaxed
 from lossfix.verify import cage
 from lossfix.verify.backends import MODES, Frameworks, Outline, frameworks_of, installed, merged
@@ -42,11 +43,13 @@ def verify_pair(
     *,
     after_at: Callable[[float], str] | None = None,
     session: Session | None = None,
+    curve: bool = False,
 ) -> Verdict:
     """Runs both versions of a loss in a worker process and judges them by the contract.
 
     `after_at` gives the text of the new loss at a sharpness, for a relaxed contract; without it
-    the sharpness is looked for in the text. `session` is a warm worker to use; without one a
+    the sharpness is looked for in the text. With `curve` the verdict carries what both losses do
+    around the place where the original is worst. `session` is a warm worker to use; without one a
     worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none,
     and NoSandbox where `options.sandbox` is "require" and a fence cannot stand.
     Whatever the losses do costs this verdict only, which is then `not run` with the reason.
@@ -65,6 +68,7 @@ def verify_pair(
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
         "sandbox": options.sandbox,
+        "curve": curve,
         "outline": len(frameworks.names) > 1,
     }
     if session is None:
@@ -78,11 +82,19 @@ def _under_all(
 ) -> Verdict:
     verdicts: dict[str, Verdict] = {}
     outlines: dict[str, Outline] = {}
+    without: dict[str, NoDevice] = {}  # frameworks that do not see the device that was asked for
     for name in frameworks.names:
-        verdicts[name], outlines[name] = _under(session.under(name), request, options)
-    if len(verdicts) == 1 and not frameworks.absent:
+        try:
+            verdicts[name], outlines[name] = _under(session.under(name), request, options)
+        except NoDevice as error:
+            without[name] = error
+    if not verdicts:
+        raise without[frameworks.names[0]]
+    if len(verdicts) == 1 and not (frameworks.absent or without):
         return verdicts[frameworks.names[0]]
-    return merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    verdict = merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    unseen = tuple(f"not run under {name}: it sees no GPU" for name in without)
+    return replace(verdict, notes=(*unseen, *verdict.notes))
 
 
 def _under(session: Session, request: dict[str, Any], options: Options) -> tuple[Verdict, Outline]:
