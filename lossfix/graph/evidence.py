@@ -42,6 +42,7 @@ _OWN = frozenset(  # an end of these is attained whatever else holds, where they
     "l2_normalize random_uniform uniform rand mean_squared_error mean_absolute_error l2_loss "
     "bincount sequence_mask".split()
 )
+_JOINED = frozenset("concat concatenate stack".split())
 _PICKS = frozenset("gather gather_nd boolean_mask batch_gather".split())
 _CHOICES = _PICKS | frozenset("take take_along_axis".split())
 _SPLITS = frozenset("column column_kept".split())
@@ -78,6 +79,15 @@ class Evidence:
             return True
         inside = found.bounded and found.low < where < found.high
         return inside and bool(self.witnesses(node, "low") and self.witnesses(node, "high"))
+
+    def throughout(self, node: Node, where: float) -> bool:
+        """Whether all of the value can be at one end of its range, `where`, at once."""
+        found = self._of(node)
+        return any(
+            getattr(found, end) == where and not any(place.row for place in way)
+            for end in _ENDS
+            for way in self.witnesses(node, end)
+        )
 
     def bound_by(self, node: Node, end: End, depth: int = _DEEPEST) -> Node | None:
         value = getattr(self._of(node), end)
@@ -191,6 +201,8 @@ class Evidence:
         tail = node.name.rpartition(".")[2]
         if tail in _OWN:
             yield self._own(node, (tail, node.number, end))
+        elif tail in _JOINED and node.args and node.args[0].name == "sequence":
+            yield from self._put_together(node, tail, end, value)
         elif node.name == "[]":
             code = node.origin.code if node.origin is not None else None
             text = ast.unparse(code.slice) if isinstance(code, ast.Subscript) else str(node.number)
@@ -203,6 +215,13 @@ class Evidence:
             yield self._own(node, ("call", node.number, end))
         else:
             yield from self._computed(node, end, value)
+
+    def _put_together(self, node: Node, tail: str, end: End, value: float) -> Iterator[Witness]:
+        """Parts side by side: where only some come to the end, not all of the value can be there."""
+        if all(getattr(self._of(part), end) == value for part in node.args[0].args):
+            yield from self._computed(node, end, value)
+        elif self.witnesses(node.args[0], end):
+            yield self._own(node, (tail, node.number, end), row=True)
 
     def _picked(self, node: Node, end: End, text: str, split: bool) -> Iterator[Witness]:
         """A part of a value; an element of a row by itself is no row."""

@@ -277,7 +277,6 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "cos": (mp.cos, lambda x: -mp.sin(x)),
     "variable": (lambda x: x, lambda x: mpf(1)),
     "to_numpy": (lambda x: x, lambda x: mpf(1)),
-    "to_float": (lambda x: x, lambda x: mpf(1)),
 }
 _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "add": (lambda a, b: a + b, lambda a, b: mpf(1), lambda a, b: mpf(1)),
@@ -316,6 +315,7 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "round": lambda x: mpf(int(mp.nint(x))),
     "floor": lambda x: mpf(int(mp.floor(x))),
     "sign": mp.sign,
+    "to_float": lambda x: x,
 }
 _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
 
