@@ -34,4 +34,5 @@ RULE = Rule(
     when_not="Where x is exactly 0 at times: then a floor inside the logarithm is needed as well.",
     source="Herbie rule log-pow",
     domains={"x": Domain(-1e6, 1e6, near=(1e-25, 1.0))},
+    priority=-2,
 )
