@@ -217,7 +217,7 @@ class Evidence:
             yield from self._computed(node, end, value)
 
     def _put_together(self, node: Node, tail: str, end: End, value: float) -> Iterator[Witness]:
-        """Parts side by side: where only some come to the end, not all of the value can be there."""
+        """Parts side by side: where only some come to the end, not all of the value does."""
         if all(getattr(self._of(part), end) == value for part in node.args[0].args):
             yield from self._computed(node, end, value)
         elif self.witnesses(node.args[0], end):
