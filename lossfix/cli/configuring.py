@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lossfix.cli.checking import JSON
 from lossfix.config import Config, Flags, config_for, rules_for, shown
 from lossfix.config_file import keys, line_of
 from lossfix.errors import SourceError
 from lossfix.report.as_json import dumps
+from lossfix.report.formats import JSON
 from lossfix.rules.registry import every_rule
 
 _DEFAULT = "default"
@@ -64,6 +64,8 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         value: Any = getattr(config, key.replace("-", "_"))
         if key == "per-file-ignores":
             value = {glob.pattern: list(names) for glob, names in value}
+        elif key in ("rule-sharpness", "kernels"):
+            value = {rule: [str(each)] for rule, each in value}
         elif key == "exclude":
             value = [glob.pattern for glob in value]
         elif key == "baseline":

@@ -10,7 +10,9 @@ import ast
 import builtins
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 
+from lossfix.graph import effects
 from lossfix.graph.conventions import is_layer
 from lossfix.graph.express import is_pure_call, lift_expression
 from lossfix.graph.lifting import Lifting
@@ -31,7 +33,7 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
-from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
+from lossfix.graph.vocabulary import BY_NAME_ALONE, NUMPY_TWINS, OPS, Op, resolve
 
 _METHODS = {"numpy": "to_numpy", "item": "to_float", "tolist": "to_float"}
 _EPSILON_CALLS = ("backend.epsilon", "config.epsilon", "keras.epsilon")
@@ -93,10 +95,14 @@ def _other_call(
     ]
     pairs = [(k.arg or "", lift_expression(lifter, k.value)) for k in expr.keywords]
     _note_sinks(lifter, expr, args, dict(pairs))
+    value = None
     if callee is not None:
         value = _called(lifter, expr, callee, args, dict(pairs))
-        if value is not None:
-            return value
+    if value is None:
+        effects.forget_unfollowed(lifter, expr, base)
+    effects.forget(lifter, expr, qualified, callee)
+    if value is not None:
+        return value
     if plain and qualified in ("functools.partial", "partial") and args:
         filled = _partial(lifter, expr, args, dict(pairs))
         if filled is not None:
@@ -277,9 +283,7 @@ def _run(
     ran = lifter.module.run(function, args, named, lifter.depth)
     if ran is None:
         return None
-    if function.receiver is not None and lifter.frame.owner is not None:
-        for name, node in ran.attributes.items():
-            lifter.bind(name, node)
+    effects.leave(lifter, expr, function, ran)
     result = _written_here(ran.result, lifter.origin(expr))
     if function.receiver is not None and lifter.frame.owner is not None:
         name = getattr(function.tree, "name", "")
@@ -378,7 +382,7 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
     if found is None:
         return None
     column, root, row = found
-    bound = _bind(lifter, expr, row)
+    bound = _bind(lifter, expr, row, column)
     if bound is None:
         return None
     args, attrs = bound
@@ -397,10 +401,11 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
 
 
 def _bind(
-    lifter: Lifting, expr: ast.Call, row: Op
+    lifter: Lifting, expr: ast.Call, row: Op, column: str
 ) -> tuple[tuple[Node, ...], dict[str, Attribute | Dynamic]] | None:
     """The arguments of a call by their canonical names; None where they do not fit the row."""
-    order = (*row.params, *row.attrs)
+    named = BY_NAME_ALONE.get(column, frozenset())
+    order = (*row.params, *takewhile(lambda attr: attr not in named, row.attrs))
     if len(expr.args) > len(order) or any(isinstance(a, ast.Starred) for a in expr.args):
         return None
     given: dict[str, ast.expr] = dict(zip(order, expr.args, strict=False))

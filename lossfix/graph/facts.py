@@ -24,6 +24,7 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
@@ -36,12 +37,13 @@ _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
-    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2".split()
+    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2 logical_and "
+    "logical_or".split()
 )
 _SAME_RANK = frozenset(
     "neg exp log expm1 log1p sqrt square abs sign sigmoid log_sigmoid softplus tanh relu sin cos "
     "erf erfc sinh cosh atanh round floor ceil cast stop_gradient softmax log_softmax column_kept "
-    "ones_like zeros_like l2_normalize cumsum cumprod".split()
+    "ones_like zeros_like l2_normalize cumsum cumprod is_nan is_finite is_inf logical_not".split()
 )
 
 
@@ -161,8 +163,14 @@ class Facts:
     def ranges(self, dtype: str = "float32") -> Ranges:
         """The ranges of the unit's values in that dtype, and what they come from."""
         if dtype not in self._ranges:
-            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+            self._ranges[dtype] = Ranges(self._named_interval, dtype, self._is_tensor)
         return self._ranges[dtype]
+
+    def _is_tensor(self, node: Node) -> bool:
+        """Whether the value takes every value of its range, as a setting does not."""
+        if node.op == OPAQUE and node.name.rpartition(".")[2] in _FED:
+            return True
+        return self.varied(node) or self.role(node) is not Role.SETTING
 
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lossfix.graph.index import (
@@ -14,6 +14,7 @@ from lossfix.graph.index import (
     defaults_of,
     is_followed,
     is_number,
+    own_attributes,
 )
 from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import (
@@ -43,6 +44,7 @@ class Objects:
         self.around = around
         self._attributes: dict[int, dict[str, Node]] = {}
         self._siblings: dict[Hashable, Mapping[str, Node]] = {}
+        self._changes: dict[tuple[int, str], frozenset[str]] = {}
         self._setters: dict[int, frozenset[str]] = {}
 
     def _bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
@@ -154,7 +156,9 @@ class Objects:
             for name, node in ran.attributes.items():
                 found[name] = _as_setting(name, node, frame.owner, self.around.numbers)
         setters = [self._set_by(tree) for tree in frame.owner.methods.values()]
-        once = {n: v for n, v in found.items() if sum(n[5:] in names for names in setters) == 1}
+        times = {name: sum(name[5:] in names for names in setters) for name in found}
+        found = {name: node for name, node in found.items() if times[name] < 2}
+        once = {name: node for name, node in found.items() if times[name] == 1}
         self._siblings.update({(id(frame.owner), each): once for each in once})
         return found
 
@@ -177,12 +181,10 @@ class Objects:
         """`self.x` as the one other method that sets it leaves it."""
         owner = frame.owner
         assert owner is not None
-        setters = [
-            tree
-            for method, tree in owner.methods.items()
-            if method != "__init__" and name[5:] in self._set_by(tree)
-        ]
-        if len(setters) != 1 or id(setters[0]) in self.around.running:
+        setters = [tree for tree in owner.methods.values() if name[5:] in self._set_by(tree)]
+        if len(setters) != 1 or setters[0].name == "__init__":
+            return None
+        if id(setters[0]) in self.around.running:
             return None
         place = self.around.index.places.get(f"{owner.name}.{setters[0].name}")
         if place is None or place.tree is not setters[0]:
@@ -198,6 +200,29 @@ class Objects:
     def siblings(self, frame: Frame, name: str) -> Mapping[str, Node]:
         """What the one method that sets `self.x` sets beside it, and no other method does."""
         return self._siblings.get((id(frame.owner), name), {})
+
+    def changed_by(self, owner: ClassInfo, home: Index, method: str) -> frozenset[str]:
+        """Attributes that a method sets on its object, itself or by other methods of it."""
+        key = (id(owner), method)
+        if key not in self._changes:
+            methods: dict[str, tuple[Index, FunctionTree]] = {}
+            for place, info in self._bases(owner, home):
+                for name, tree in info.methods.items():
+                    methods.setdefault(name, (place, tree))
+            self._changes[key] = frozenset(self._changed(methods, method))
+        return self._changes[key]
+
+    def _changed(
+        self, methods: Mapping[str, tuple[Index, FunctionTree]], method: str
+    ) -> Iterator[str]:
+        todo, seen = [method], set[str]()
+        while todo:
+            name = todo.pop()
+            if name in methods and name not in seen:
+                seen.add(name)
+                home, tree = methods[name]
+                yield from self._set_by(tree)
+                todo.extend(own_attributes(tree, home))
 
     def overridden(self, frame: Frame, name: str) -> str:
         """A class of the file that derives from `self`'s and has this method of its own, or ""."""

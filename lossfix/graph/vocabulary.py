@@ -44,12 +44,19 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
         "log log1p expm1 rsqrt reciprocal erf erfc mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero cumprod mul sub neg select".split()
+        "is_finite is_inf squared_difference count_nonzero cumprod mul sub neg select "
+        "nn.softmax_cross_entropy_with_logits_v2".split()
     ),
     # switch wants tensors of one rank in both branches
     "keras.backend": frozenset({"switch", "logsumexp"}),
 }
 """Names that are understood and never written, by column."""
+
+BY_NAME_ALONE: Mapping[str, frozenset[str]] = {
+    # the third of np.sum is the dtype, of np.average the weights, of np.argmax the place to write
+    "numpy": frozenset({"keepdims", "output_type", "direction"}),
+}
+"""Arguments that are understood by their name and not by their position, by column."""
 
 RETIRED: Mapping[str, Mapping[str, str]] = {
     "tf": dict.fromkeys(("mul", "sub", "neg", "select"), "TensorFlow 0.12"),
@@ -289,6 +296,25 @@ _ROWS: tuple[Op, ...] = (
         np="argmin",
     ),
     _op("argsort", _X, "axis=-1 direction", tf="argsort", ops="argsort", np="argsort"),
+    _op("top_classes", "targets predictions k", tf="math.in_top_k", ops="in_top_k", K="in_top_k"),
+    _op(
+        "histogram",
+        "values|x",
+        "value_range|range nbins|bins dtype",
+        tf="histogram_fixed_width histogram_fixed_width_bins",
+        ops="histogram",
+    ),
+    _op("bincount", "x|arr", "weights minlength", tf="math.bincount", ops="bincount"),
+    _op(
+        "searchsorted",
+        "sorted_sequence values",
+        "side",
+        tf="searchsorted",
+        ops="searchsorted",
+    ),
+    _op("digitize", "x bins", ops="digitize"),
+    _op("unique", "x", "out_idx", tf="unique"),
+    _op("edit_distance", "hypothesis truth", "normalize", tf="edit_distance"),
     _op("cumsum", _X, "axis", tf="cumsum math.cumsum", ops="cumsum", K="cumsum", np="cumsum"),
     _op("cumprod", _X, "axis", tf="math.cumprod cumprod", ops="cumprod", K="cumprod"),
     _unary("det", tf="linalg.det", ops="det", np="linalg.det"),
@@ -310,6 +336,15 @@ _ROWS: tuple[Op, ...] = (
         K="dot",
         np="matmul dot",
     ),
+    # losses
+    _op(
+        "softmax_xent",
+        "labels logits",
+        "axis|dim=-1",
+        tf="nn.softmax_cross_entropy_with_logits nn.softmax_cross_entropy_with_logits_v2",
+    ),
+    _op("sparse_softmax_xent", "labels logits", tf="nn.sparse_softmax_cross_entropy_with_logits"),
+    _op("sigmoid_xent", "labels logits", tf="nn.sigmoid_cross_entropy_with_logits"),
     # losses and metrics of Keras
     _crossentropy("binary_crossentropy", "from_logits=False"),
     _crossentropy("categorical_crossentropy", "from_logits=False axis=-1"),
@@ -376,11 +411,19 @@ _ROWS: tuple[Op, ...] = (
         K="zeros_like",
         np="zeros_like",
     ),
-    _op("one_hot", _X, "depth|num_classes", tf="one_hot", ops="one_hot", K="one_hot"),
+    _op(
+        "one_hot",
+        f"{_X}|indices",
+        "depth|num_classes on_value off_value axis dtype",
+        tf="one_hot",
+        ops="one_hot",
+        K="one_hot",
+    ),
     # casts and gradient killers
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),
     _unary("identity", tf="identity convert_to_tensor", ops="convert_to_tensor"),
     _unary("stop_gradient", tf="stop_gradient", ops="stop_gradient", K="stop_gradient"),
+    _op("straight_through", "value surrogate", tf="custom_gradient"),  # see rewrite.build
     _unary("variable", tf="Variable", K="variable"),
     _unary("to_numpy", ops="convert_to_numpy", K="eval get_value"),  # and x.numpy()
     _unary("to_float"),  # float(x), x.item()

@@ -66,6 +66,8 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "contract": row.contract.name,
         "fix": row.fix,
         "reason": row.reason,
+        **({"note": row.note} if row.note else {}),
+        **({"cell": row.cell} if row.cell else {}),
     }
 
 
@@ -86,10 +88,6 @@ def _verdict_keys(verdict: Verdict | None) -> dict[str, Any]:
     return {"verdict": verdict.outcome.value, "verification": verdict.as_json()}
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return verdict.as_json()
-
-
 def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> dict[str, Any]:
     return {
         "path": path,
@@ -101,6 +99,10 @@ def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> d
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
+    from lossfix.report.explain import frameworks_of
+    from lossfix.rules.steer import kernel_names
+    from lossfix.rules.symptoms import symptoms_of
+
     return {
         "code": rule.code,
         "name": rule.name,
@@ -113,7 +115,22 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "breaks_at": [asdict(limit) for limit in rule.breaks_at],
         "before": rule.before,
         "after": rule.after,
+        "kernels": list(kernel_names(rule)),
+        "frameworks": list(frameworks_of(rule)),
+        "symptoms": list(symptoms_of(rule)),
         "fix_safety": rule.fix_safety,
         "when_not": rule.when_not,
         "source": rule.source,
+    }
+
+
+def symptoms_json(words: str, rules: Sequence[Rule]) -> dict[str, Any]:
+    """What a person may see, the likeliest first, with the codes of the rules behind it."""
+    from lossfix.rules.symptoms import SYMPTOMS, search
+
+    return {
+        "symptoms": [
+            {"symptom": key, "title": SYMPTOMS[key].title, "rules": [rule.code for rule in behind]}
+            for key, behind in search(words, rules)
+        ]
     }

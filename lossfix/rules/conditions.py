@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
-from lossfix.graph.ranges import is_minus_its_max
+from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
 
@@ -211,12 +211,13 @@ def _is_whole(node: Node) -> bool:
 _ARITHMETIC = frozenset("add sub mul div mod floordiv neg maximum minimum join".split())
 _NOT_FLOAT = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
-    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero".split()
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero bincount searchsorted "
+    "digitize histogram top_classes".split()
 )
 
 
 def one_rank_more(higher: str, lower: str) -> Condition:
-    """`higher` has one axis more than column `lower[:, i]`, as far as both ranks are known."""
+    """`higher` has one axis more than a column of `lower`, as far as both ranks are known."""
 
     def holds(match: Match) -> bool:
         more = match.facts.rank_offset(match.values[higher])

@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
@@ -20,7 +20,7 @@ from lossfix.rules.match import match, may_fit
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.range_text import range_text
 from lossfix.rules.rule import ROOT, Rule, Scope
-from lossfix.rules.terms import Apply
+from lossfix.rules.terms import Apply, subterms, variables
 from lossfix.rules.words import Worth
 from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
@@ -65,10 +65,20 @@ def find_in(
     found = _settled(_all_findings(facts, module, index, text), module)
     found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
     if may_speak_to_lossfix(text.content):
-        from lossfix.rules.suppress import mark_suppressed
+        from lossfix.rules.suppress import mark_suppressed, steer_by_comments
 
-        return mark_suppressed(found, text)
+        rematch = partial(_rematched, numbers=module.numbers)
+        return mark_suppressed(steer_by_comments(found, text, rematch), text)
     return tuple(found)
+
+
+def _rematched(rewrite: Rewrite, old: Match, numbers: Numbering) -> Match | None:
+    """The same place and the same values, by another rewrite of the same pattern."""
+    values = {name: node.number for name, node in old.values.items()}
+    for hit in match(rewrite, old.root, old.unit, old.facts, numbers):
+        if {name: node.number for name, node in hit.values.items()} == values:
+            return hit
+    return None
 
 
 def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
@@ -192,7 +202,8 @@ def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
         for rewrite in rule.rewrites:
             assert isinstance(rewrite.before, Apply)
             op = rewrite.before.op
-            for key in _MIRRORED.get(op, (_GROUPS.get(op, op),)):
+            grouped = op if rewrite.as_written else _GROUPS.get(op, op)
+            for key in _MIRRORED.get(op, (grouped,)):
                 index[key].append((rule, rewrite))
     return index
 
@@ -203,9 +214,14 @@ def _matches(
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
+        inside: dict[Scope, bool] = {}
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
-                if not may_fit(rewrite.before, node) or not in_scope(rule.scope, node, facts):
+                if inside.get(rule.scope) is False or not may_fit(rewrite.before, node):
+                    continue
+                if rule.scope not in inside:
+                    inside[rule.scope] = in_scope(rule.scope, node, facts)
+                if not inside[rule.scope]:
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):
@@ -223,6 +239,8 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
         return facts.tensor(node)
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
+    if scope is Scope.PART:
+        return facts.in_loss
     if node.op == "stop_gradient":  # what it stops is not varied any more
         return facts.in_loss and facts.varied(node.args[0]) and facts.useful(node)
     return facts.active(node)
@@ -286,7 +304,11 @@ def _holds(rule: Rule, hit: Match) -> bool:
 
 
 def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
-    """Drop a match whose root another match uses up, if that one outranks it."""
+    """Drop a match whose root another match uses up, if that one outranks it.
+
+    A value that a name holds for several uses is mended once, where it is made.
+    """
+    shared = _shared(hits)
     kept: list[tuple[Rule, Match]] = []
     used: set[int] = set()
     cores: set[tuple[str, frozenset[int]]] = set()
@@ -294,10 +316,40 @@ def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
         core = (rule.code, frozenset(id(n) for n in hit.interior if n.op not in _GROUPS))
         if id(hit.root) in used or (core[1] and core in cores):
             continue
+        parts = (part for node in hit.interior for part in shared.get(id(node), ()))
+        if any(_does_as_well(part, hit) for part in parts):
+            continue
         kept.append((rule, hit))
         cores.add(core)
         used.update(id(node) for node in hit.interior)
     return kept
+
+
+def _shared(hits: Iterable[tuple[Rule, Match]]) -> Mapping[int, list[Match]]:
+    """Matches of what a name holds and the text loads more than once, by the value's identity."""
+    found: defaultdict[int, list[Match]] = defaultdict(list)
+    many: dict[int, frozenset[int]] = {}
+    for _, hit in hits:
+        if id(hit.unit) not in many:
+            held = (d for d in hit.unit.definitions if d.simple and len(d.loads) > 1)
+            many[id(hit.unit)] = frozenset(id(definition.value) for definition in held)
+        if id(hit.root) in many[id(hit.unit)]:
+            found[id(hit.root)].append(hit)
+    return found
+
+
+def _does_as_well(part: Match, whole: Match) -> bool:
+    """Whether the replacement of the whole holds that of a part of it."""
+    if part is whole or part.after is None or whole.after is None:
+        return False
+    return (
+        part.after in subterms(whole.after)
+        and all(
+            name in whole.values and whole.values[name].number == part.values[name].number
+            for name in variables(part.after)
+        )
+        and all(whole.attrs.get(name) == value for name, value in part.attrs.items())
+    )
 
 
 def _rank(rule: Rule, hit: Match) -> tuple[int, int, int]:

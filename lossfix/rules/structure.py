@@ -108,7 +108,7 @@ def shielded(name: str) -> Condition:
             if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
         }
         root = {match.root.number}
-        tests = _tests(match.unit)
+        tests = deciding_tests(match.unit)
         return any(
             _chooses(node, root, watched) or (_is_test(node, tests) and _reads(node, watched))
             for node in match.unit.nodes
@@ -143,7 +143,7 @@ def _is_test(node: Node, tests: set[int]) -> bool:
     return node.origin is not None and id(node.origin.code) in tests
 
 
-def _tests(unit: Unit) -> set[int]:
+def deciding_tests(unit: Unit) -> set[int]:
     """The comparisons, and the calls, that decide which way the code goes."""
     return {
         id(part)

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION
+from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
+from lossfix.verify.oracle import Oracle
 from lossfix.verify.regimes import Draw, Values, draw, regime_named
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -51,6 +53,8 @@ class Bench:
     plan: Plan
     device: str
     seed: int
+    oracle: Oracle | None = None
+    searched: list[Draw] = field(default_factory=list)  # of float32, found by following gradients
     _runs: dict[tuple[str, str, str], Run] = field(default_factory=dict)
     _references: dict[int, tuple[Draw, Reference | None]] = field(default_factory=dict)
 
@@ -91,6 +95,10 @@ class Bench:
             self._references[id(draw)] = known
         return known[1]
 
+    def truth(self, draw: Draw) -> Result | None:
+        """The original over the reals at `draw`; None without an oracle or beyond its reach."""
+        return self.oracle.truth(draw) if self.oracle is not None else None
+
     def _measure(self, draw: Draw) -> Reference | None:
         wide = "float64"
         exact = self.try_run("before", "eager", wide, draw)
@@ -105,10 +113,10 @@ class Bench:
         rng = np.random.default_rng((self.seed, 7))
         for number in range(4):
             beside = Draw(draw.regime, draw.dtype, self._beside(draw, rng, number))
-            moved = self.try_run("before", "eager", wide, beside)
+            moved = self.try_run("before", STEADY, wide, beside)
             _widen(spread, exact, moved)
             if moved is not None and number < 2:
-                near = self.try_run("before", "eager", draw.dtype, beside)
+                near = self.try_run("before", STEADY, draw.dtype, beside)
                 _widen(noise, moved, near)
         return Reference(exact, spread, noise, wide == "float64")
 

@@ -32,6 +32,7 @@ class Dual:
     values: Array
     slopes: Array
     lost: bool = False  # an op without a derivative stood in the way
+    whole: bool = False  # cast to an integer: TensorFlow's mean of such is one as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,7 @@ def _evaluate(term: Term, sample: Sample) -> Real:
     env: dict[str, Dual] = {}
     start = 0
     for name, value in sample.values.items():
-        shape = np.shape(value)
-        slopes = _zeros((*shape, total))
-        slopes.reshape(sizes[name], total)[:, start : start + sizes[name]] = _identity(sizes[name])
-        env[name] = Dual(_exactly(value), slopes)
+        env[name] = variable(value, total, start)
         start += sizes[name]
     result = _Evaluator(env, sample, total).of(term)
     weights = _exactly(1.0 + 0.25 * np.arange(result.values.size)).reshape(result.values.shape)
@@ -116,6 +114,23 @@ def _evaluate(term: Term, sample: Sample) -> Real:
         gradients[name] = np.array(whole[start : start + size], dtype=object)
         start += size
     return Real(np.array(result.values, dtype=object), gradients, result.lost)
+
+
+def variable(value: Any, total: int, start: int | None) -> Dual:
+    """An array whose entries are the derivatives' own variables from `start` on; None: constants.
+
+    `total` is the number of all variables.
+    """
+    slopes = _zeros((*np.shape(value), total))
+    if start is not None:
+        size = int(np.size(value))
+        slopes.reshape(size, total)[:, start : start + size] = _identity(size)
+    return Dual(_exactly(value), slopes)
+
+
+def apply(op: str, args: list[Dual], attrs: Mapping[str, Any], total: int) -> Dual:
+    """One op of the vocabulary on values with derivatives; raises UnknownOpError."""
+    return _Evaluator({}, Sample({}, {}), total).apply(op, args, attrs)
 
 
 def _exactly(value: Any) -> Array:
@@ -208,7 +223,10 @@ class _Evaluator:
         values = np.asarray(arg.values.sum(axis=axes, keepdims=keepdims), dtype=object)
         slopes = np.asarray(arg.slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
         scale = mpf(1) / count if how == "mean" else mpf(1)
-        return Dual(_mapped(lambda v: v * scale, values), slopes * scale, arg.lost)
+        scaled = _mapped(lambda v: v * scale, values)
+        if how == "mean" and arg.whole:
+            scaled = _mapped(lambda v: mpf(int(v)), scaled)
+        return Dual(scaled, slopes * scale, arg.lost)
 
 
 def _axes(axis: Any, rank: int) -> tuple[int, ...]:
@@ -264,6 +282,7 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "sqrt": (mp.sqrt, lambda x: _over(mpf(1), 2 * mp.sqrt(x))),
     "square": (lambda x: x * x, lambda x: 2 * x),
     "abs": (abs, mp.sign),
+    "relu": (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
     "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),
@@ -309,12 +328,13 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "less_equal": lambda a, b: a <= b,
     "equal": lambda a, b: a == b,
     "not_equal": lambda a, b: a != b,
+    "round": lambda x: mpf(int(mp.nint(x))),
+    "floor": lambda x: mpf(int(mp.floor(x))),
+    "ceil": lambda x: mpf(int(mp.ceil(x))),
+    "sign": mp.sign,
     "logical_and": lambda a, b: bool(a) and bool(b),
     "logical_or": lambda a, b: bool(a) or bool(b),
     "logical_not": lambda a: not a,
-    "round": lambda x: mpf(int(mp.nint(x))),
-    "floor": lambda x: mpf(int(mp.floor(x))),
-    "sign": mp.sign,
     "to_float": lambda x: x,
 }
 _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
@@ -337,7 +357,7 @@ def _cast(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> 
     arg = args[0]
     if "int" in str(attrs.get("dtype")):
         values = _mapped(lambda v: mpf(int(v)), arg.values)
-        return Dual(values, _zeros(arg.slopes.shape), True)
+        return Dual(values, _zeros(arg.slopes.shape), True, whole=True)
     numbers = _mapped(lambda v: mpf(int(v)) if isinstance(v, bool) else v, arg.values)
     return Dual(numbers, arg.slopes, arg.lost)
 
@@ -475,6 +495,42 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
     return reduced
 
 
+def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    axis = attrs.get("axis")
+    places = np.argmax(args[0].values, axis=-1 if axis is None else axis)
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), True)
+
+
+def _one_hot(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    places = args[0].values[..., None] == np.arange(int(attrs["depth"]))
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), args[0].lost)
+
+
+def _straight_through(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return Dual(args[0].values, args[1].slopes, args[1].lost)
+
+
+def _l2_normalize(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    size = _norm(evaluator, args, {"axis": attrs.get("axis"), "keepdims": True})
+    return evaluator.apply("div", [args[0], size], {})
+
+
+def _softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    weighed = evaluator.apply("mul", [args[0], _log_softmax(evaluator, args[1:], attrs)], {})
+    return evaluator.apply("neg", [evaluator.apply("sum", [weighed], {"axis": -1})], {})
+
+
+def _sparse_softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    picked = _one_hot(evaluator, args, {"depth": args[1].values.shape[-1]})
+    return _softmax_xent(evaluator, [picked, args[1]], attrs)
+
+
+def _sigmoid_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    labels, logits = args
+    carried = evaluator.apply("mul", [labels, logits], {})
+    return evaluator.apply("sub", [evaluator.apply("softplus", [logits], {}), carried], {})
+
+
 def _product(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     logs = evaluator.apply("log", args, {})
     return evaluator.apply("exp", [evaluator.apply("sum", [logs], attrs)], {})
@@ -502,4 +558,11 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "max": _extremum(np.max),
     "min": _extremum(np.min),
     "prod": _product,
+    "argmax": _argmax,
+    "one_hot": _one_hot,
+    "straight_through": _straight_through,
+    "l2_normalize": _l2_normalize,
+    "softmax_xent": _softmax_xent,
+    "sparse_softmax_xent": _sparse_softmax_xent,
+    "sigmoid_xent": _sigmoid_xent,
 }

@@ -33,5 +33,6 @@ RULE = Rule(
     after="",
     fix_safety="Nothing is changed: write what the function does in TensorFlow.",
     when_not="For logging, or with a gradient of your own by tf.custom_gradient.",
+    symptoms=("no-gradient", "stuck"),
     source="TensorFlow documentation of tf.numpy_function and tf.py_function",
 )

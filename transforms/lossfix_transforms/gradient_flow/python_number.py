@@ -37,5 +37,6 @@ RULE = Rule(
     ),
     when_not="When the number is a weight that counts as a constant: say so by stop_gradient.",
     source="TensorFlow guide, Introduction to gradients and automatic differentiation",
+    symptoms=("value", "raises"),
     domains={"x": Domain(-10.0, 10.0)},
 )

@@ -42,6 +42,7 @@ RULE = Rule(
     fix_safety="A softer step: another value near the threshold, and a gradient to either side.",
     when_not="When x is of the size of 1 / k.",
     source="Bengio, Leonard, Courville 2013, arXiv 1308.3432",
+    symptoms=("stuck",),
     domains={"x": Domain(-1.0, 1.0, near=(0.0,)), "k": Domain(1000.0, 1000.0, shape=())},
     priority=1,
 )

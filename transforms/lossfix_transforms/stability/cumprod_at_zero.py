@@ -31,5 +31,6 @@ RULE = Rule(
     after="",
     fix_safety="Nothing is changed. Keep the factors off 0, or sum logarithms with tf.cumsum.",
     when_not="When the factors are constants of the loss.",
+    symptoms=("stuck",),
     source="tensorflow issue 119430",
 )

@@ -62,6 +62,7 @@ RULE = Rule(
     ),
     when_not="Never.",
     source="tensorflow issue 30199; Higham, Accuracy and Stability of Numerical Algorithms, 2002",
+    symptoms=("nan", "inexact"),
     domains={"s": Domain(-1.0, 5.0, near=(0.0,))},
     priority=1,
 )

@@ -39,5 +39,6 @@ RULE = Rule(
         "float32, and leave out rows that are masked throughout."
     ),
     when_not="When every row has an entry that is not masked.",
+    symptoms=("half", "nan"),
     source="Vaswani et al. 2017, arXiv 1706.03762; Micikevicius et al. 2017, arXiv 1710.03740",
 )

@@ -43,5 +43,6 @@ RULE = Rule(
     fix_safety="The same sum, in the wider format that x has; the result's format is kept.",
     when_not="When the sum is small and x is in half precision already.",
     source="Micikevicius et al., Mixed Precision Training, 2017, arXiv 1710.03740, section 3.3",
+    symptoms=("half", "value"),
     domains={"x": Domain(-100.0, 100.0)},
 )

@@ -45,6 +45,7 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="With an epsilon inside the logarithm the loss is bounded: another one.",
     source="TensorFlow Probability, log_cosh; Haarnoja et al. 2018, arXiv 1812.05905, appendix C",
+    symptoms=("nan", "inexact"),
     domains={"x": Domain(-60.0, 60.0, near=(0.0,))},
     priority=2,
 )

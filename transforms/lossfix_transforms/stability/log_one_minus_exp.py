@@ -47,6 +47,7 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="When x never comes near 0 nor below -17.",
     source="Maechler 2012, Accurately Computing log(1 - exp(-|a|)), Rmpfr vignette",
+    symptoms=("nan", "inexact"),
     domains={
         "x": Domain(-60.0, -1e-12, near=(-1e-8, -0.7)),
         "y": Domain(-200.0, -100.0, near=(-100.0,)),

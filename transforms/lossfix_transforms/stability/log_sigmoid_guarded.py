@@ -72,6 +72,7 @@ RULE = Rule(
         "Zhang et al., An empirical study on TensorFlow program bugs, ISSTA 2018, doi "
         "10.1145/3213846.3213866; TensorFlow documentation of tf.math.log_sigmoid"
     ),
+    symptoms=("stuck", "value"),
     domains={
         "x": Domain(-60.0, 60.0, near=(0.0,)),
         **GUARD_DOMAINS,

@@ -33,6 +33,7 @@ RULE = Rule(
     fix_safety="The same function over the reals; at x = 0 both are -inf.",
     when_not="Where x is exactly 0 at times: then a floor inside the logarithm is needed as well.",
     source="Herbie rule log-pow",
+    symptoms=("nan", "inexact"),
     domains={"x": Domain(-1e6, 1e6, near=(1e-25, 1.0))},
     priority=-2,
 )

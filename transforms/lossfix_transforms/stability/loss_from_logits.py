@@ -53,6 +53,7 @@ RULE = Rule(
     fix_safety="Another loss where the clip acted: not bounded any more, with a gradient there.",
     when_not="When the bound on the loss is wanted, against wrong labels for instance.",
     source="Keras documentation, Probabilistic losses, from_logits",
+    symptoms=("stuck", "value"),
     domains={
         "x": Domain(-60.0, 60.0, near=(0.0,)),
         "y": Domain(0.0, 1.0, near=(0.0, 1.0)),

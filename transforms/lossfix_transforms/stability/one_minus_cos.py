@@ -37,5 +37,6 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="For a cosine that is a dot product of unit vectors: that is no cos(x).",
     source="Herbie rule 1-sub-cos; PyTensor rewrite local_one_minus_erf",
+    symptoms=("inexact",),
     domains={"x": Domain(-50.0, 50.0, near=(0.0,)), "z": Domain(-6.0, 6.0, near=(0.0,))},
 )

@@ -38,6 +38,7 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="Never: there is no x for which the original is better.",
     source="PyTensor rewrite local_1msigmoid",
+    symptoms=("nan", "inexact"),
     domains={"x": Domain(-60.0, 60.0, near=(0.0,))},
     priority=2,
 )

@@ -35,5 +35,6 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="When only the gradient counts: that of the original is good.",
     source="Herbie rule flip--; Charbonnier et al. 1997, doi 10.1109/83.551699",
+    symptoms=("inexact",),
     domains={"x": Domain(-1e6, 1e6, near=(0.0, 1e-4))},
 )

@@ -67,6 +67,7 @@ RULE = Rule(
     fix_safety="The value moves by at most 5e-8, below |x| = 0.01: half a digit of float32.",
     when_not="When x never comes near 0.",
     source="Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14.1",
+    symptoms=("nan", "inexact"),
     domains={"x": Domain(-30.0, 30.0, near=(0.0, 0.01, -0.01))},
     priority=1,
 )

@@ -45,6 +45,7 @@ RULE = Rule(
     ),
     when_not="When an epsilon inside the root is meant as part of the loss, write that instead.",
     source="tensorflow issue 12071; JAX FAQ, gradients contain NaN where using where",
+    symptoms=("nan", "gpu"),
     domains={"x": Domain(0.0, 1e15, near=(0.0,))},
     priority=-1,
 )

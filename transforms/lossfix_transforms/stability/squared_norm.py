@@ -47,6 +47,7 @@ RULE = Rule(
     fix_safety="The same function over the reals, and one root less.",
     when_not="Never.",
     source="autograd issue 586; Keras documentation of Model.compile, jit_compile",
+    symptoms=("gpu", "nan"),
     domains={"x": Domain(-1e6, 1e6, near=(0.0,))},
     priority=2,
 )
