@@ -154,6 +154,8 @@ def _qualified(lifter: Lifting, name: str) -> str | None:
         if not dot:
             starred = lifter.module.starred(lifter.frame, name) if name not in _BUILTINS else None
             return starred or (f"builtins.{name}" if name in _BUILTINS else None)
+    elif not dot and held.op == FREE and is_framework(held.name):
+        return held.name  # a function of the framework that was handed over
     if root in BACKENDS and dot and (held is None or held.op in (OPAQUE, FREE, INPUT)):
         lifter.module.note_ambiguous(lifter.frame, root)
         return f"keras.backend.{rest}"

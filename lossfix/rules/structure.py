@@ -194,6 +194,11 @@ def _zero_is_real(node: Node, match: Match) -> bool:
         return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(node.args[0], match)
     if node.op == "pow":
         return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(node.args[0], match)
+    if node.op in ("sum", "mean"):
+        weights = _weights_of_exponentials(node.args[0])
+        if weights:
+            ranges = match.facts.ranges()
+            return any(_zero_is_real(w, match) and ranges.throughout(w, 0.0) for w in weights)
     if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
         return all(_zero_is_real(arg, match) for arg in node.args)
     if node.op in ("mul", JOIN):
@@ -201,6 +206,13 @@ def _zero_is_real(node: Node, match: Match) -> bool:
             match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
         )
     return True
+
+
+def _weights_of_exponentials(node: Node) -> list[Node]:
+    """The other factors of a product with an exponential; none where there is no such thing."""
+    parts = [factor.node for factor in factors(stripped(node))[1] if not factor.inverse]
+    others = [part for part in parts if part.op != "exp"]
+    return others if len(others) < len(parts) else []
 
 
 def is_singular(name: str) -> Condition:

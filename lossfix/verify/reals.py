@@ -296,7 +296,6 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "cos": (mp.cos, lambda x: -mp.sin(x)),
     "variable": (lambda x: x, lambda x: mpf(1)),
     "to_numpy": (lambda x: x, lambda x: mpf(1)),
-    "to_float": (lambda x: x, lambda x: mpf(1)),
 }
 _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "add": (lambda a, b: a + b, lambda a, b: mpf(1), lambda a, b: mpf(1)),
@@ -336,6 +335,7 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "logical_and": lambda a, b: bool(a) and bool(b),
     "logical_or": lambda a, b: bool(a) or bool(b),
     "logical_not": lambda a: not a,
+    "to_float": lambda x: x,
 }
 _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, carries, is_float, varied
-from lossfix.rules.contracts import Exact
+from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
@@ -16,7 +16,10 @@ RULE = Rule(
     catalogue=("C03",),
     summary="float(x) and x.item() become x; int(x) is reported",
     rewrites=(Rewrite(ops.to_float(x), x), Rewrite(ops.to_int(x))),
-    contract=Exact(),
+    contract=Meaning(
+        changes="the gradient goes through this value too, instead of taking it for a constant",
+        keeps="the value",
+    ),
     scope=Scope.LOSS,
     when=all_of(varied("x"), is_float("x"), carries),
     message="a Python number carries no gradient: that of the predictions is lost or partial",

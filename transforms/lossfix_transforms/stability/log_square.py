@@ -35,4 +35,5 @@ RULE = Rule(
     source="Herbie rule log-pow",
     symptoms=("nan", "inexact"),
     domains={"x": Domain(-1e6, 1e6, near=(1e-25, 1.0))},
+    priority=-2,
 )

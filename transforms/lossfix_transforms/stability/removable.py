@@ -32,8 +32,8 @@ def _shrunk(t: Term) -> Term:
 
 _SERIES: tuple[tuple[tuple[Term, ...], Callable[[Term], Term], Term], ...] = (
     ((_sinc(x),), _sinc, 1 - ops.square(x) / 6),
-    ((_grown(x), (ops.exp(x) - 1) / x), _grown, 1 + x / 2 + ops.square(x) / 6),
-    ((_shrunk(x), x / (ops.exp(x) - 1)), _shrunk, 1 - x / 2 + ops.square(x) / 12),
+    ((_grown(x),), _grown, 1 + x / 2 + ops.square(x) / 6),
+    ((_shrunk(x),), _shrunk, 1 - x / 2 + ops.square(x) / 12),
 )
 
 

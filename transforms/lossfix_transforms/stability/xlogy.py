@@ -1,15 +1,12 @@
-"""y * log(p) where both can be 0: 0 * -inf is NaN."""
+"""p * log(p) where p can be 0: 0 * -inf is NaN."""
 
 from __future__ import annotations
 
 from lossfix.rules.conditions import (
     all_of,
     any_of,
-    may_be_zero,
-    may_exceed,
     negated,
     reaches,
-    settled,
     varied,
 )
 from lossfix.rules.contracts import Guarded
@@ -19,7 +16,7 @@ from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import shielded, zero_is_real
 from lossfix.rules.terms import Var, ops
 
-p, y = Var("p"), Var("y")
+p = Var("p")
 
 
 def _in_tensorflow(match: Match) -> bool:
@@ -27,22 +24,18 @@ def _in_tensorflow(match: Match) -> bool:
     return all(node.api != "keras.ops" for node in match.interior)
 
 
-_is_label = all_of(  # of a probability another rule knows more: this is for counts and rates
-    negated(varied("y")), negated(settled("y")), may_be_zero("y"), may_exceed("p", 1.0)
-)
 _safe = ops.where(p > 0, p * ops.log(ops.where(p > 0, p, 1.0)), 0.0)
 
 RULE = Rule(
     code="LF136",
     name="xlogy",
-    catalogue=("A36", "A37"),
-    summary="p * log(p) becomes xlogy(p, p), and y * log(p) of a label y xlogy(y, p)",
+    catalogue=("A36",),
+    summary="p * log(p) of a p that reaches 0 becomes xlogy(p, p)",
     rewrites=(
         Rewrite(p * ops.log(p), ops.xlogy(p, p), _in_tensorflow),
         Rewrite(p * ops.log(p), _safe, negated(_in_tensorflow)),
-        Rewrite(y * ops.log(p), ops.xlogy(y, p), all_of(_in_tensorflow, _is_label)),
     ),
-    contract=Guarded(singular="p = 0 with y = 0", convention="value 0 and gradient 0"),
+    contract=Guarded(singular="p = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
     when=all_of(
         varied("p"),
@@ -60,10 +53,10 @@ RULE = Rule(
     before="p * tf.math.log(p)",
     after="tf.math.xlogy(p, p)",
     fix_safety=(
-        "The same value and gradient wherever p is not 0. Where p is 0 and y is not, the loss is "
-        "infinite as before, as a cross entropy must be."
+        "The same value and gradient wherever p is not 0. A label in place of the first p is "
+        "another matter: where p is 0 and the label is not, no xlogy makes the loss finite."
     ),
     when_not="Where p is a softmax or a sigmoid: their logarithms have a better form.",
     source="TensorFlow documentation of tf.math.xlogy",
-    domains={"p": Domain(0.0, 5.0, near=(0.0,)), "y": Domain(0.0, 1.0, near=(0.0, 1.0))},
+    domains={"p": Domain(0.0, 5.0, near=(0.0,))},
 )
