@@ -67,6 +67,8 @@ def _worst_bits(verdict: Verdict) -> str:
 
 def _context(context: Context, verdict: Verdict) -> str:
     where = f"{context.mode:5} {context.dtype:8} {context.device:3}"
+    if len({c.backend for c in verdict.contexts}) > 1:
+        where += f" {context.backend:10}"
     text = f"{where} {_IN_CONTEXT[context.outcome]}"
     if context.outcome is Outcome.NOT_RUN:
         return f"{text}: {context.reason}"
