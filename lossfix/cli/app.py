@@ -209,6 +209,9 @@ def verify(
     sharpness: Annotated[
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
+    bound: Annotated[
+        float | None, typer.Option(min=0, help="By how much a bounded AFTER may move the value.")
+    ] = None,
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
@@ -239,6 +242,7 @@ def verify(
         sandbox.value,
         seed,
         certificate,
+        bound,
     )
 
 

@@ -82,16 +82,3 @@ def test_a_fix_that_holds_under_tensorflow_alone_is_refuted(session: Session) ->
     same = verify_pair(after, after, Exact(), options=options, session=session)
     told = "the original's gradient is finite in tensorflow and not in jax"
     assert any(note.startswith(told) for note in same.notes)
-
-
-@needs_jax
-def test_xlogy_has_a_nan_gradient_under_jax() -> None:
-    """T23: what mends p * log(p) in TensorFlow does not in JAX."""
-    head = "import jax.numpy as jnp\nfrom jax.scipy.special import xlogy\n"
-    body = "def loss(q, p):\n    return jnp.mean({})\n"
-    before = module(head + body.format("p * jnp.log(p)"))
-    after = module(head + body.format("xlogy(p, p)"))
-    with Session("cpu", framework="jax") as jax:
-        verdict = verify_pair(before, after, Guarded(), options=FAST, session=jax)
-    assert verdict.outcome is Outcome.REFUTED, verdict.reason
-    assert "NaN" in verdict.reason
