@@ -48,6 +48,7 @@ class _Record:
 
     contexts: list[Context] = field(default_factory=list)
     failures: list[tuple[Observation, Failure]] = field(default_factory=list)
+    convicted: bool = False  # by the oracle
     raised: str = ""  # the new loss raises where the original ran
     open: dict[tuple[str, str], tuple[Observation, Failure]] = field(default_factory=dict)
     mended: set[tuple[str, str]] = field(default_factory=set)  # dtype and kind
@@ -216,7 +217,7 @@ def _context(
         _gather(record, contract, seen)
         bits.add(seen)
         failure = _checked(contract, check, seen)
-        if failure is not None and _acquitted(bench, check, seen):
+        if failure is not None and _acquitted(bench, record, check, seen):
             record.notes.append(
                 "oracle: mpmath sides with the new loss where the original's float64 run does not "
                 f"({seen.draw.regime})"
@@ -246,14 +247,19 @@ def _checked(contract: Contract, check: Check, seen: Observation) -> Failure | N
     return check(seen)
 
 
-def _acquitted(bench: Bench, check: Check, seen: Observation) -> bool:
-    """Whether the true numbers bear the new loss out, and it was the float64 run that was off."""
-    if seen.reference is None or seen.draw.regime in OTHER_SHAPES:
+def _acquitted(bench: Bench, record: _Record, check: Check, seen: Observation) -> bool:
+    """Whether the true numbers bear the new loss out, and it was the float64 run that was off.
+
+    Once they convict it, no other place can mend that, and nothing more is worked out.
+    """
+    if record.convicted or seen.reference is None or seen.draw.regime in OTHER_SHAPES:
         return False
     true = bench.truth(seen.draw)
     if true is None or not true.finite:
         return False
-    return check(replace(seen, reference=replace(seen.reference, result=true))) is None
+    again = check(replace(seen, reference=replace(seen.reference, result=true)))
+    record.convicted = again is not None
+    return again is None
 
 
 def _flushed_alone(bench: Bench, check: Check, seen: Observation) -> bool:
