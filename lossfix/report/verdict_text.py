@@ -27,6 +27,7 @@ def verdict_text(verdict: Verdict) -> str:
         lines += ["  counterexample:", *_counterexample(verdict.counterexample)]
     if verdict.contexts:
         lines += ["  run in:", *(f"    {_context(c, verdict)}" for c in verdict.contexts)]
+    lines += [f"  finding: {told}" for told in verdict.disagreements]
     lines += [f"  note: {note}" for note in verdict.notes]
     if verdict.versions:
         versions = ", ".join(f"{name} {number}" for name, number in verdict.versions.items())

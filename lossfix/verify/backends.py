@@ -79,6 +79,7 @@ def merged(
     if absent:
         told.append(_left_out(absent))
     notes = [f"Keras backends: {'; '.join(told)}"]
+    disagree = list(verdict.disagreements)
     contexts = list(verdict.contexts)
     versions = dict(verdict.versions)
     for name in others:
@@ -87,7 +88,7 @@ def merged(
         versions.update({k: v for k, v in other.versions.items() if k not in versions})
         if other.outcome is Outcome.NOT_RUN:
             notes.append(f"under {name} not run: {other.reason}")
-        notes += [f"under {name}: {note}" for note in other.notes if " is finite in " in note]
+        disagree += [f"under {name}: {told}" for told in other.disagreements]
         if other.outcome is Outcome.REFUTED and verdict.outcome is not Outcome.REFUTED:
             verdict = replace(
                 verdict,
@@ -95,12 +96,12 @@ def merged(
                 reason=f"under Keras with {name}: {other.reason}",
                 counterexample=other.counterexample,
             )
-    notes += _differences(outlines)
     return replace(
         verdict,
         contexts=tuple(contexts),
         versions=versions,
         notes=tuple(dict.fromkeys((*notes, *verdict.notes))),
+        disagreements=(*_differences(outlines), *disagree),
     )
 
 

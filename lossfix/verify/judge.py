@@ -22,6 +22,7 @@ from lossfix.rules.contracts import (
 from lossfix.verify.bench import Bench, arrays
 from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
+from lossfix.verify.disagree import disagreements
 from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
@@ -61,6 +62,7 @@ class _Record:
     draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    disagreements: list[str] = field(default_factory=list)
 
 
 def judge(
@@ -116,6 +118,7 @@ def judge(
         figures={k: v for k, v in figures.items() if np.isfinite(v)},
         regimes=tuple(record.regimes),
         notes=tuple(dict.fromkeys(record.notes)),
+        disagreements=tuple(record.disagreements),
     )
 
 
@@ -146,7 +149,9 @@ def _dtype(
                 originals[mode].append(None)
                 if not any(originals[mode]):
                     refused[mode] = f"the original: {error}"
-    _disagreements(record, made, dtype, originals, refused)
+    record.disagreements += disagreements(
+        made, dtype, {mode: found for mode, found in originals.items() if mode not in refused}
+    )
     for mode in options.modes:
         if mode in refused:
             record.contexts.append(
@@ -421,34 +426,6 @@ def _alive(bench: Bench, options: Options, hints: Hints) -> Trend:
             figures=figures,
         )
     return Trend(figures=figures)
-
-
-def _disagreements(
-    record: _Record,
-    made: list[Draw],
-    dtype: str,
-    originals: dict[str, list[Result | None]],
-    refused: dict[str, str],
-) -> None:
-    """Notes where the original's contexts disagree about what is finite."""
-    modes = [m for m in originals if m not in refused]
-    for what in ("value", "gradient"):
-        told: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
-        for index, draw in enumerate(made):
-            fine = {m: _fine(r, what) for m in modes if (r := originals[m][index]) is not None}
-            good = tuple(m for m, f in fine.items() if f)
-            bad = tuple(m for m, f in fine.items() if not f)
-            if good and bad:
-                told.setdefault((good, bad), []).append(draw.regime)
-        for (good, bad), regimes in told.items():
-            record.notes.append(
-                f"the original's {what} in {dtype} is finite in {', '.join(good)} and not in "
-                f"{', '.join(bad)} (regimes: {', '.join(regimes)})"
-            )
-
-
-def _fine(result: Result, what: str) -> bool:
-    return bool(np.isfinite(result.value).all()) if what == "value" else result.gradients_finite
 
 
 def _describe(bench: Bench, contract: Contract, record: _Record, figures: dict[str, float]) -> None:

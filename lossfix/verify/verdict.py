@@ -47,6 +47,7 @@ class Verdict:
     regimes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
     inputs: dict[str, Any] = field(default_factory=dict)  # tensors, settings, digests of draws
+    disagreements: tuple[str, ...] = ()  # where the original comes out otherwise in another context
     reads: tuple[str, ...] = ()  # files beside the losses that were read or looked for
 
     def as_json(self) -> dict[str, Any]:
@@ -57,6 +58,9 @@ class Verdict:
         for context in data["contexts"]:
             context["outcome"] = context["outcome"].value
         return data
+
+
+_TUPLES = ("regimes", "notes", "disagreements", "reads")
 
 
 def not_run(contract: str, reason: str) -> Verdict:
@@ -71,5 +75,5 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         for context in fields.pop("contexts")
     )
     outcome = Outcome(fields.pop("verdict"))
-    fields.update({name: tuple(fields[name]) for name in ("regimes", "notes", "reads")})
+    fields.update({name: tuple(fields[name]) for name in _TUPLES})
     return Verdict(outcome=outcome, contexts=contexts, **fields)

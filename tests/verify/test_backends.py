@@ -81,4 +81,4 @@ def test_a_fix_that_holds_under_tensorflow_alone_is_refuted(session: Session) ->
     assert verdict.reason.startswith("under Keras with jax: ")
     same = verify_pair(after, after, Exact(), options=options, session=session)
     told = "the original's gradient is finite in tensorflow and not in jax"
-    assert any(note.startswith(told) for note in same.notes)
+    assert any(note.startswith(told) for note in same.disagreements)
