@@ -12,6 +12,7 @@ from lossfix.rules.contracts import Contract, Relaxed
 from lossfix.verify import cage
 from lossfix.verify.backends import MODES, Frameworks, Outline, frameworks_of, installed, merged
 from lossfix.verify.frameworks.choice import TENSORFLOW
+from lossfix.verify.kinks import conventions_in
 from lossfix.verify.request import (
     Hints,
     Options,
@@ -82,7 +83,9 @@ def _under_all(
         verdicts[name], outlines[name] = _under(session.under(name), request, options)
     if len(verdicts) == 1 and not frameworks.absent:
         return verdicts[frameworks.names[0]]
-    return merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    verdict = merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    texts = [str(request[which]["text"]) for which in ("before", "after")]
+    return replace(verdict, notes=(*verdict.notes, *conventions_in(texts, frameworks.names)))
 
 
 def _under(session: Session, request: dict[str, Any], options: Options) -> tuple[Verdict, Outline]:
