@@ -26,7 +26,7 @@ from lossfix.verify.disagree import disagreements
 from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
+from lossfix.verify.regimes import CLOSE, FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
 from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -320,7 +320,7 @@ class _Bits:
     def add(self, seen: Observation) -> None:
         if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
             return
-        if seen.draw.regime in (EMPTY, COLUMN):
+        if seen.draw.regime in (EMPTY, COLUMN, CLOSE):
             return
         if seen.dtype == "float64":  # there the original is the reference itself
             return

@@ -84,7 +84,7 @@ def conventions_in(texts: Iterable[str], frameworks: Iterable[str]) -> list[str]
 
 def _called(text: str) -> set[str]:
     return {
-        getattr(node.func, "attr", None) or getattr(node.func, "id", "")
+        str(getattr(node.func, "attr", None) or getattr(node.func, "id", ""))
         for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Call)
     }

@@ -27,6 +27,7 @@ _REAL = ("any", "real", "range")
 
 # what a regime may be used for: compared number by number, or for its finiteness alone
 SUBNORMAL = "subnormal"
+CLOSE = "close together"  # nearly equal, and so small that squares of it vanish
 WEAK = frozenset({"minute", "tiny", SUBNORMAL})
 FAR = frozenset(
     {"large", "very large", "huge", "tiny", SUBNORMAL}
@@ -340,4 +341,4 @@ def _close_together(plan: Plan, base: Draw, dtype: str) -> list[Draw]:
     for number, tensor in enumerate(floats):
         size = held(np.full(tensor.shape, low * (1.0 + 40 * number * form.eps)), dtype)
         values[tensor.name] = fit(tensor, size, dtype)
-    return [Draw("close together", dtype, values)]
+    return [Draw(CLOSE, dtype, values)]
