@@ -6,6 +6,7 @@ LossfixError
 ├── ConfigError          a configuration or a baseline that cannot be used; nothing is checked
 ├── RuleError            a rule pack that cannot be loaded, or a name that selects no rule
 ├── RewriteError         an edit that would not print the intended tree; the edit is withheld
+├── MigrateError         a migration that cannot start or go on; what is done stays done
 └── VerifyError          a verification that was asked for and cannot start
     ├── NoDevice         the device that was asked for is not there
     └── NoSandbox        the sandbox that was asked for cannot be had on this system
@@ -49,6 +50,10 @@ class RuleError(LossfixError):
 
 class RewriteError(LossfixError):
     """An edit is withheld; the message starts with its reason code."""
+
+
+class MigrateError(LossfixError):
+    """A migration cannot start, or cannot go on; what it has done is kept."""
 
 
 class VerifyError(LossfixError):

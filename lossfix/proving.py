@@ -52,11 +52,15 @@ class Prover:
     """A warm worker, started with the first loss that is run. Use as a context manager.
 
     `jobs` losses are run at a time, where several threads ask. What an earlier run found is told
-    again where `recalling`; what this one finds is kept either way.
+    again where `recalling`; what this one finds is kept either way. With `curves` each verdict
+    carries one, for a report to draw.
     """
 
-    def __init__(self, options: Options, jobs: int = 1, recalling: bool = True) -> None:
+    def __init__(
+        self, options: Options, jobs: int = 1, recalling: bool = True, curves: bool = False
+    ) -> None:
         self.options = options
+        self._curves = curves
         self.jobs = jobs
         self._recalling = recalling
         self._verdicts = verdicts.opened()
@@ -156,13 +160,21 @@ class Prover:
             "hints": hints_as_json(hints),
             "losses": [loaded_part(before), loaded_part(after)],
             "sharpness": sharpness,
+            "curve": self._curves,
         }
         if known is not None and self._recalling:
             with suppress(KeyError, TypeError, ValueError):
                 return verdict_from_json(known.known(question))
         asked = verdicts.now()
         verdict = verify_pair(
-            before, after, contract, hints, self.options, after_at=after_at, session=session
+            before,
+            after,
+            contract,
+            hints,
+            self.options,
+            after_at=after_at,
+            session=session,
+            curve=self._curves,
         )
         if self._closed:  # somebody stopped the run, which says nothing about the loss
             raise VerifyError(_STOPPED)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from lossfix.cli.checking import JSON
 from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import Plan, plans_of
@@ -16,6 +15,7 @@ from lossfix.errors import SourceError, VerifyError
 from lossfix.mend import Ask, Settings, mend_file
 from lossfix.proving import Prover
 from lossfix.report.as_json import dumps, rewrite_json
+from lossfix.report.formats import JSON
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.report.text import failures_text, rewrite_notes, rewrite_summary
 from lossfix.rules.registry import allowed_by, every_rule

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from lossfix.check import findings_of
-from lossfix.cli.checking import JSON
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.cli.output import write_output
 from lossfix.cli.progress import progress
@@ -15,6 +14,7 @@ from lossfix.proving import Prover
 from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, why_json
 from lossfix.report.certificate import certificate, schema_text
+from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed

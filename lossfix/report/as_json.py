@@ -66,6 +66,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "contract": row.contract.name,
         "fix": row.fix,
         "reason": row.reason,
+        **({"cell": row.cell} if row.cell else {}),
     }
 
 

@@ -102,6 +102,7 @@ def merged(
         versions=versions,
         notes=tuple(dict.fromkeys((*notes, *verdict.notes))),
         disagreements=(*_differences(outlines), *disagree),
+        reads=tuple(sorted({path for each in verdicts.values() for path in each.reads})),
     )
 
 

@@ -25,6 +25,7 @@ from lossfix.verify.request import (
     options_from_json,
 )
 from lossfix.verify.search import Probed, searched
+from lossfix.verify.sweep import sweep
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.widen import widen
 
@@ -77,6 +78,9 @@ def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) 
         bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
     verdict = judge(bench, contract, hints, options, known)
     verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
+    if request.get("curve"):
+        found = sweep(bench, hints.thresholds, verdict.counterexample)
+        verdict = replace(verdict, curve=found)
     answer = _with_notes(verdict, notes).as_json()
     return {**answer, "outline": _outline(bench)} if request.get("outline") else answer
 

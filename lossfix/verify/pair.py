@@ -43,11 +43,13 @@ def verify_pair(
     *,
     after_at: Callable[[float], str] | None = None,
     session: Session | None = None,
+    curve: bool = False,
 ) -> Verdict:
     """Runs both versions of a loss in a worker process and judges them by the contract.
 
     `after_at` gives the text of the new loss at a sharpness, for a relaxed contract; without it
-    the sharpness is looked for in the text. `session` is a warm worker to use; without one a
+    the sharpness is looked for in the text. With `curve` the verdict carries what both losses do
+    around the place where the original is worst. `session` is a warm worker to use; without one a
     worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none,
     and NoSandbox where `options.sandbox` is "require" and a fence cannot stand.
     Whatever the losses do costs this verdict only, which is then `not run` with the reason.
@@ -66,6 +68,7 @@ def verify_pair(
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
         "sandbox": options.sandbox,
+        "curve": curve,
         "outline": len(frameworks.names) > 1,
     }
     if session is None:

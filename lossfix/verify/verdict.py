@@ -48,6 +48,7 @@ class Verdict:
     notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
     inputs: dict[str, Any] = field(default_factory=dict)  # tensors, settings, digests of draws
     disagreements: tuple[str, ...] = ()  # where the original comes out otherwise in another context
+    curve: dict[str, Any] = field(default_factory=dict)  # where asked for: see verify/sweep.py
     reads: tuple[str, ...] = ()  # files beside the losses that were read or looked for
 
     def as_json(self) -> dict[str, Any]:
