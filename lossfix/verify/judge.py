@@ -58,6 +58,7 @@ class _Record:
     cosine: float | None = None
     wide: bool = True
     sizes: dict[str, float] = field(default_factory=dict)  # the original's value, by regime
+    steepest: float = 0.0  # the largest gradient of a bounded fix
     closed: bool = False  # a value that was not finite is, in an eager run
     draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
@@ -91,6 +92,11 @@ def judge(
             undecided = undecided or trend.failure
     if isinstance(contract, Exact | Guarded | Bounded):
         figures.update(true_errors(bench, options, record.notes))
+    if isinstance(contract, Bounded):
+        figures["largest gradient"] = record.steepest
+        record.notes.append(
+            f"the largest gradient of the new loss, eagerly in float32, is {record.steepest:.4g}"
+        )
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
@@ -298,6 +304,9 @@ def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
     if (seen.mode, seen.dtype) == ("eager", "float32"):
         record.notes.extend(remarks(contract, seen))
         record.sizes[seen.draw.regime] = float(np.max(np.abs(seen.before.value), initial=0.0))
+        if isinstance(contract, Bounded) and seen.draw.regime not in FAR:
+            steep = float(np.max(np.abs(seen.after.flat_gradient()), initial=0.0))
+            record.steepest = max(record.steepest, steep if np.isfinite(steep) else 0.0)
         record.closed = record.closed or (seen.draw.regime not in FAR and "value" in mended(seen))
     record.unmended.extend((seen, failure) for failure in unmended(seen))
     if seen.reference is not None and not seen.reference.wide:

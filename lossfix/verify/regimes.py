@@ -29,9 +29,8 @@ _REAL = ("any", "real", "range")
 SUBNORMAL = "subnormal"
 CLOSE = "close together"  # nearly equal, and so small that squares of it vanish
 WEAK = frozenset({"minute", "tiny", SUBNORMAL})
-FAR = frozenset(
-    {"large", "very large", "huge", "tiny", SUBNORMAL}
-)  # overflow may be the true answer
+# overflow may be the true answer
+FAR = frozenset({"large", "very large", "huge", "offset", "tiny", SUBNORMAL})
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -50,7 +49,7 @@ class Regime:
     kinds: tuple[str, ...]  # kinds of predictions that it exists for
     prediction: Callable[[Rng, tuple[int, ...], str], Array]
     label: str = "binary"  # "binary", "onehot", "real", "zeros", "ones"
-    weight: str = "positive"  # or "zeros"
+    weight: str = "positive"  # "binary", "zeros"
 
 
 def _uniform(low: float, high: float) -> Callable[[Rng, tuple[int, ...], str], Array]:
@@ -90,6 +89,11 @@ def _near_one(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return 1.0 - np.exp(rng.uniform(np.log(FORMATS[dtype].eps / 2), np.log(1e-2), shape))
 
 
+def _offset(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
+    """Far from 0 and close to each other: differences of squares cancel."""
+    return 1000.0 + np.asarray(rng.normal(0.0, 1.0, shape))
+
+
 def _bits(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return (rng.random(shape) < 0.5).astype(np.float64)
 
@@ -109,13 +113,14 @@ def _subnormal(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
 REGIMES: tuple[Regime, ...] = (
     Regime("typical", _UNIT, _uniform(0.05, 0.95)),
     Regime("typical reals", _REAL, _normal(2.0), "onehot"),
-    Regime("simplex", _UNIT, _softmax, "onehot"),
+    Regime("simplex", _UNIT, _softmax, "onehot", "binary"),
     Regime("real labels", _REAL, _normal(1.5), "real"),
     Regime("moderate", _REAL, _uniform(-20.0, 20.0), "onehot"),
     Regime("large", _REAL, _uniform(-100.0, 100.0)),
     Regime("very large", _REAL, _uniform(-400.0, 400.0), "onehot"),
     Regime("huge", ("any", "real"), _magnitudes(1e6, 1e9, True)),
-    Regime("saturated", _UNIT, _bits),
+    Regime("offset", ("any", "real"), _offset),
+    Regime("saturated", _UNIT, _bits, weight="binary"),
     Regime("near one", _UNIT, _near_one),
     Regime("small", (*_REAL, "probability"), _magnitudes(1e-6, 1e-2, False)),
     Regime("small both signs", ("any", "real"), _magnitudes(1e-6, 1e-2, True)),
@@ -220,7 +225,7 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
     if tensor.role == LABEL:
         values = _label(tensor, regime, rng, dtype)
     elif tensor.role == WEIGHT or tensor.kind == "positive":
-        values = rng.uniform(0.1, 2.0, shape) if regime.weight == "positive" else np.zeros(shape)
+        values = _WEIGHTS[regime.weight](rng, shape)
     elif tensor.kind in ("binary", "onehot", "simplex"):
         values = _label(tensor, regime, rng, dtype)
     else:
@@ -229,6 +234,13 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
         reach = np.sqrt(FORMATS[dtype].largest)
         values = np.clip(values, -reach, reach)
     return fit(tensor, held(np.asarray(values, dtype=np.float64), dtype), dtype)
+
+
+_WEIGHTS: Mapping[str, Callable[[Rng, tuple[int, ...]], Array]] = {
+    "positive": lambda rng, shape: rng.uniform(0.1, 2.0, shape),
+    "binary": lambda rng, shape: _bits(rng, shape, ""),
+    "zeros": lambda rng, shape: np.zeros(shape),
+}
 
 
 def fit(tensor: Tensor, values: Array, dtype: str) -> Array:

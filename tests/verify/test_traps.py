@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from more_traps import MORE
 from traps import TRAPS, Trap
 
 from lossfix.proving import Prover
@@ -23,7 +24,11 @@ def prover() -> Iterator[Prover]:
 
 @pytest.mark.parametrize(
     ("code", "trap"),
-    [pytest.param(code, trap, id=f"{code} {trap.name}") for code, rows in TRAPS for trap in rows],
+    [
+        pytest.param(code, trap, id=f"{code} {trap.name}")
+        for code, rows in (*TRAPS, ("more", MORE))
+        for trap in rows
+    ],
 )
 def test_trap(prover: Prover, code: str, trap: Trap) -> None:
     if not installed(trap.framework):
