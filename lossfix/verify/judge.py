@@ -228,16 +228,16 @@ def _context(
         _gather(record, contract, seen)
         bits.add(seen)
         failure = _checked(contract, check, seen)
-        if failure is not None and _acquitted(bench, record, check, seen):
-            record.notes.append(
-                "oracle: mpmath sides with the new loss where the original's float64 run does not "
-                f"({seen.draw.regime})"
-            )
-            continue
         if failure is not None and _flushed_alone(bench, check, seen):
             record.notes.append(
                 "subnormal numbers are flushed to zero by the framework and were kept by what the "
                 "original computes outside it; not compared there"
+            )
+            continue
+        if failure is not None and _acquitted(bench, record, check, seen):
+            record.notes.append(
+                "oracle: mpmath sides with the new loss where the original's float64 run does not "
+                f"({seen.draw.regime})"
             )
             continue
         if failure is not None:

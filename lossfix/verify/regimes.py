@@ -144,12 +144,12 @@ def draws(plan: Plan, dtype: str, seed: int, thresholds: tuple[float, ...] = ())
             found.append(draw(plan, regime, dtype, seed))
     if found and any(t.role == LABEL and t.shape == predictions[0].shape for t in plan.tensors):
         found.append(_perfect(plan, found[0], dtype))
-    for number, threshold in enumerate(thresholds):
-        found.append(_at_threshold(plan, dtype, seed + number, threshold))
-    for number, literal in enumerate(plan.literals):
-        found += _at_points(plan, dtype, seed + number, f"beside {literal:g}", beside(literal))
     if found:
         found += _close_together(plan, found[0], dtype)
+    for number, literal in enumerate(plan.literals):
+        found += _at_points(plan, dtype, seed + number, f"beside {literal:g}", beside(literal))
+    for number, threshold in enumerate(thresholds):
+        found.append(_at_threshold(plan, dtype, seed + number, threshold))
     return found
 
 
