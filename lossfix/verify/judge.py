@@ -26,7 +26,7 @@ from lossfix.verify.disagree import disagreements
 from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import CLOSE, FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
+from lossfix.verify.regimes import CLOSE, ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
 from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -304,10 +304,10 @@ def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
     if (seen.mode, seen.dtype) == ("eager", "float32"):
         record.notes.extend(remarks(contract, seen))
         record.sizes[seen.draw.regime] = float(np.max(np.abs(seen.before.value), initial=0.0))
-        if isinstance(contract, Bounded) and seen.draw.regime not in FAR:
+        if isinstance(contract, Bounded) and not is_far(seen.draw):
             steep = float(np.max(np.abs(seen.after.flat_gradient()), initial=0.0))
             record.steepest = max(record.steepest, steep if np.isfinite(steep) else 0.0)
-        record.closed = record.closed or (seen.draw.regime not in FAR and "value" in mended(seen))
+        record.closed = record.closed or (not is_far(seen.draw) and "value" in mended(seen))
     record.unmended.extend((seen, failure) for failure in unmended(seen))
     if seen.reference is not None and not seen.reference.wide:
         record.wide = False
