@@ -6,42 +6,24 @@ A fix is offered alone, so that what is applied is what was run.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from lossfix.check import findings_of, lifted
 from lossfix.errors import LossfixError, RewriteError
-from lossfix.graph.module import NO_OVERRIDES, Module
+from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
+from lossfix.question import Question
 from lossfix.rewrite.build import fix_for
 from lossfix.rewrite.edits import Applicability, applicability
 from lossfix.rewrite.engine import Decide, Rewritten, rewrite_text
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding, Site, site_of
-from lossfix.rules.rule import Rule
 from lossfix.rules.words import words_of
-from lossfix.source.files import Source
-from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
 
 REASON = "say why"
 """What stands for the reason of a suppression until its author gives one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """A text, and how to look at it."""
-
-    path: Path
-    text: str
-    rules: Sequence[Rule]
-    roles: RoleOverrides = NO_OVERRIDES
-    sharpness: float | None = None
-
-    @property
-    def source(self) -> Source:
-        return Source(self.path, self.text, "utf-8", False, "")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,12 +84,19 @@ def fixed_alone(question: Question, key: str, sharpness: float | None = None) ->
     return made.text
 
 
-def fixed_safely(question: Question, refuted: frozenset[str] = frozenset()) -> str:
-    """The text with every exact and guarded fix made, but the ones that were refuted."""
+def fixed_safely(
+    question: Question, refuted: frozenset[str] = frozenset(), function: str | None = None
+) -> str:
+    """The text with every exact and guarded fix made, but the ones that were refuted.
+
+    With `function`, those in it alone.
+    """
 
     def decide(finding: Finding) -> str:
         if applicability(finding) is not Applicability.SAFE:
             return "needs-opt-in"
+        if function is not None and finding.function != function:
+            return _OTHER
         return "refuted" if site_of(finding).key in refuted else ""
 
     return _rewritten(question, decide, None).text

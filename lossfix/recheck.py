@@ -159,9 +159,7 @@ class Rechecker:
     ) -> dict[int, _Answer]:
         """What each group holds: kept where its key is known, else found."""
         known = {group.key: self._answers.get(group.key) for group in parts.groups}
-        names = {
-            name for group in parts.groups if known[group.key] is None for name in group.names
-        }
+        names = {name for group in parts.groups if known[group.key] is None for name in group.names}
         if not names:
             return {key: answer for key, answer in known.items() if answer is not None}
         homes = {name: group.key for group in parts.groups for name in group.names}
