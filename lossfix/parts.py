@@ -56,6 +56,7 @@ class _Said:
     words: frozenset[str]
     calls_parameter: bool  # a loss like that makes helpers of what others hand around
     passed: frozenset[str]  # names that are taken for values
+    bindings: tuple[tuple[frozenset[str], frozenset[str]], ...]  # names stored, and read with them
 
 
 class Parts:
@@ -87,10 +88,13 @@ def _groups(
     joined = list(range(len(parts)))
     for other in named[TOP]:
         _join(joined, named[TOP][0], other)
+    handed_on = _handed_on(said, named)
     for number, each in enumerate(said):
         for name in each.words & named.keys():
             for other in named[name]:
                 _join(joined, number, other)
+        if handed_on & each.words:
+            _join(joined, number, named[TOP][0])
     _join_passed(joined, said, named)
     members: defaultdict[int, list[Part]] = defaultdict(list)
     for number, part in enumerate(parts):
@@ -103,6 +107,23 @@ def _groups(
         )
         for found in members.values()
     ]
+
+
+def _handed_on(said: Sequence[_Said], named: Mapping[str, Sequence[int]]) -> set[str]:
+    """Names at the top of the file that stand for its functions: `bare = partial(one, 0.0)`."""
+    bindings = [each for number in named[TOP] for each in said[number].bindings]
+    found: set[str] = set()
+    while True:
+        more = {
+            name
+            for stored, read in bindings
+            if read & (named.keys() | found)
+            for name in stored
+            if name not in found
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def _join_passed(
@@ -129,7 +150,7 @@ def _join(joined: list[int], one: int, other: int) -> None:
 
 
 def _parts(tree: ast.Module, text: Text) -> tuple[list[Part], list[list[ast.stmt]]]:
-    """The parts in order, which hold every line once, and the statements of each."""
+    """The parts in order, without the empty lines around them, and the statements of each."""
     pieces: list[tuple[str, int, list[ast.stmt]]] = []  # name, first line, statements
     done = 0  # lines that are in a part already
     for statement in tree.body:
@@ -147,7 +168,10 @@ def _parts(tree: ast.Module, text: Text) -> tuple[list[Part], list[list[ast.stmt
     counts: Counter[str] = Counter()
     parts: list[Part] = []
     for (name, first, _), last in zip(pieces, lasts, strict=True):
-        parts.append(Part((name, counts[name]), text.lines(first, last), first))
+        while first < last and not text.line(first).strip():
+            first += 1
+        piece = text.lines(first, last).rstrip()
+        parts.append(Part((name, counts[name]), piece, first))
         counts[name] += 1
     return parts, [statements for _, _, statements in pieces]
 
@@ -160,6 +184,7 @@ def _said(part: Part, statements: Sequence[ast.stmt]) -> _Said:
             frozenset(_WORD.findall(part.text)),
             any(map(_calls_parameter, statements)),
             frozenset(_passed(statements)),
+            tuple(map(_binding, statements)) if part.name == TOP else (),
         )
     _SAID[part.text] = known
     if len(_SAID) > _MOST:
@@ -195,3 +220,9 @@ def _passed(statements: Sequence[ast.stmt]) -> Iterator[str]:
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and id(node) not in called:
                 yield node.id
+
+
+def _binding(statement: ast.stmt) -> tuple[frozenset[str], frozenset[str]]:
+    names = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    return frozenset(stored), frozenset(node.id for node in names) - stored

@@ -326,7 +326,7 @@ def _at(kept: _Kept, parts: Parts) -> Noted:
 
 def _still_there(good: Checked, text: str) -> Iterator[Noted]:
     """Findings whose lines stand before or after all that differs between two texts."""
-    old, new = good.text.split("\n"), text.splitlines()
+    old, new = good.text.split("\n"), text.split("\n")
     same = 0
     while same < min(len(old), len(new)) and old[same] == new[same]:
         same += 1

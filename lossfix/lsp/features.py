@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -150,8 +151,12 @@ async def _checked(ls: LossfixServer, document: Document) -> Current:
 
 
 def result_id(ls: LossfixServer, found: Current) -> str:
-    told = hash(found.checked.text) & 0xFFFFFFFFFFFFFFFF
-    return f"{told:x}.{found.generation}.{ls.verdicts.generation}"
+    """What an answer rests on: the text by its digest, the configuration, the verdicts."""
+    return f"{digest_of(found.checked.text)}.{found.generation}.{ls.verdicts.generation}"
+
+
+def digest_of(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 async def _workspace_diagnostic(

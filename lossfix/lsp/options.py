@@ -114,6 +114,8 @@ class Configurations:
         self._faults: dict[str, Fault] = {}
 
     def set(self, options: Options) -> None:
+        if options == self.options:
+            return
         self.options = options
         self._stamps = {}
         self.generation += 1

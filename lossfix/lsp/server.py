@@ -216,7 +216,10 @@ class LossfixServer(LanguageServer):
         with contextlib.suppress(JsonRpcException):
             found: Any = await self.workspace_configuration_async(types.ConfigurationParams([item]))
             if found and found[0] is not None:
+                before = self.configurations.options
                 self.set_options(options_from(plain(found[0])))
+                if self.configurations.options != before:
+                    self.refresh()
 
     def files_changed(self, paths: Iterable[str]) -> None:
         """Files on disk came, went or changed."""

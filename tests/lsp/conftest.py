@@ -30,7 +30,7 @@ import tensorflow as tf
 
 
 def distillation(y_true, y_pred):
-    return -tf.reduce_mean(tf.reduce_sum(y_true * tf.nn.log_softmax(y_pred, axis=-1), axis=-1))
+    return -tf.reduce_mean(tf.reduce_sum(y_true * tf.nn.log_softmax(y_pred), axis=-1))
 """
 GATED = """\
 import tensorflow as tf
@@ -42,7 +42,6 @@ def gated(y_true, y_pred):
 """
 
 _ROOT = Path(__file__).parents[2]
-_SETTINGS = {"lossfix": {"enable": True}}
 
 
 def config():
@@ -83,8 +82,8 @@ class Editor:
         self.refreshed = 0
         self.registered = []
         self.progress = []
-        self.applied = []
         self.shown = []
+        self.settings = None  # what the client answers when it is asked
 
     async def start(self, capabilities, options=None, folders=True):
         _answer_requests(self)
@@ -165,7 +164,7 @@ class Editor:
         return [lens.command for lens in found or ()]
 
 
-async def until(found, timeout=60.0):
+async def until(found, timeout=20.0):
     """What `found` gives, in a list, as soon as it gives one."""
     deadline = asyncio.get_running_loop().time() + timeout
     while asyncio.get_running_loop().time() < deadline:
@@ -211,7 +210,7 @@ def _answer_requests(editor):
 
     @feature(types.WORKSPACE_CONFIGURATION)
     def _(params):
-        return [_SETTINGS["lossfix"] for _ in params.items]
+        return [editor.settings for _ in params.items]
 
 
 def edited(text, edits, encoding="utf-16"):

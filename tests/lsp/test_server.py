@@ -16,7 +16,7 @@ async def test_diagnostics_are_pushed_to_a_client_that_does_not_ask(editor):
     uri = editor.open(SEED)
     (found,) = await editor.pushed(uri, 1)
     assert (found.code, found.source, found.severity) == ("LF102", "lossfix", 2)
-    assert found.range.start == types.Position(6, 28 - 5)
+    assert found.range.start == types.Position(6, 41)
     editor.change(uri, 2, MENDED)
     await editor.pushed(uri, 0)
 
@@ -29,7 +29,7 @@ async def test_diagnostics_are_asked_for_and_never_pushed_as_well(editor):
     again = await editor.pull(uri, report.result_id)
     assert again.kind == "unchanged"
     editor.change(uri, 2, MENDED)
-    assert (await editor.pull(uri, report.result_id)).items == []
+    assert (await editor.pull(uri, report.result_id)).items == ()
     await asyncio.sleep(0.2)
     assert uri not in editor.client.diagnostics
 
@@ -91,7 +91,7 @@ async def test_suppressing_writes_a_comment_that_silences(editor):
     text = edited(SEED, change.edits)
     assert "# lossfix: ignore[LF102] say why" in text
     editor.change(uri, 2, text)
-    assert (await editor.pull(uri)).items == []
+    assert (await editor.pull(uri)).items == ()
 
 
 async def test_fix_all_makes_what_needs_no_asking(editor):
@@ -112,7 +112,7 @@ async def test_hover_tells_the_rule_in_short_and_that_nothing_was_run(editor):
     await editor.start(vscode_like())
     uri = editor.open(SEED)
     hover = await editor.client.text_document_hover_async(
-        types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(6, 30))
+        types.HoverParams(types.TextDocumentIdentifier(uri), types.Position(6, 45))
     )
     assert "**LF102 cross-entropy-from-softmax**" in hover.contents.value
     assert "Contract: *exact*" in hover.contents.value
@@ -123,10 +123,9 @@ async def test_hover_tells_the_rule_in_short_and_that_nothing_was_run(editor):
 
 async def test_explain_opens_the_rules_page(editor):
     await editor.start(vscode_like())
-    uri = editor.open(SEED)
-    action = (await editor.actions(uri, 6))["Explain LF102"]
-    found = await editor.run(action.command.command, *action.command.arguments)
-    assert "## When not to use it" in found.text
+    assert "Explain LF102" in await editor.actions(editor.open(SEED), 6)
+    found = await editor.run("lossfix.explain", "LF102")
+    assert "## When not to use it" in found["text"]
     assert len(editor.shown) <= 1
     with pytest.raises(Exception, match="no rule is called"):
         await editor.run("lossfix.explain", "LF999")
@@ -136,7 +135,7 @@ async def test_preview_gives_the_text_without_touching_it(editor):
     await editor.start(vscode_like())
     uri = editor.open(SEED)
     found = await editor.run("lossfix.preview", uri, 7)
-    assert (found.before, found.after) == (SEED, MENDED)
+    assert (found["before"], found["after"]) == (SEED, MENDED)
 
 
 async def test_each_loss_has_a_lens(editor):
@@ -148,9 +147,9 @@ async def test_each_loss_has_a_lens(editor):
 @pytest.mark.parametrize(
     ("encoding", "column"),
     [
-        (types.PositionEncodingKind.Utf8, 45),
-        (types.PositionEncodingKind.Utf16, 42),
-        (types.PositionEncodingKind.Utf32, 41),
+        (types.PositionEncodingKind.Utf8, 58),
+        (types.PositionEncodingKind.Utf16, 55),
+        (types.PositionEncodingKind.Utf32, 54),
     ],
 )
 async def test_positions_are_in_the_units_that_were_agreed_on(editor, encoding, column):
@@ -188,18 +187,33 @@ async def test_a_configuration_holds_and_the_last_good_one_while_it_is_half_type
     uri = editor.open(SEED)
     assert len((await editor.pull(uri)).items) == 1
     config.write_text('[tool.lossfix]\nignore = ["LF1"]\n')
-    assert (await editor.pull(uri)).items == []
+    assert (await editor.pull(uri)).items == ()
     config.write_text('[tool.lossfix]\nignore = ["LF1"\n')
-    assert (await editor.pull(uri)).items == []  # the last good one
+    assert (await editor.pull(uri)).items == ()  # the last good one
     broken = await until(lambda: editor.client.diagnostics.get(config.as_uri()))
     assert "no valid TOML" in str(broken)
     config.write_text("[tool.lossfix]\nignore = []\n")
     assert len((await editor.pull(uri)).items) == 1
-    await until(lambda: editor.client.diagnostics.get(config.as_uri()) == [])
+    await until(lambda: editor.client.diagnostics.get(config.as_uri()) == ())
 
 
 async def test_settings_of_the_client_are_taken(editor):
-    await editor.start(neovim_like(), options={"lossfix": {"ignore": ["LF102"]}})
+    editor.settings = {"ignore": ["LF1"]}
+    await editor.start(vscode_like())
+    uri = editor.open(SEED)
+    await until(lambda: editor.refreshed or None)
+    assert (await editor.pull(uri)).items == ()
+    editor.settings = {"ignore": []}
+    editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+    seen = editor.refreshed
+    await until(lambda: editor.refreshed > seen)
+    assert len((await editor.pull(uri)).items) == 1
+
+
+async def test_settings_come_with_the_start_as_well(editor):
+    capabilities = neovim_like()
+    capabilities.workspace.configuration = False
+    await editor.start(capabilities, options={"lossfix": {"ignore": ["LF1"]}})
     uri = editor.open(SEED)
     await editor.pushed(uri, 0)
 
@@ -210,7 +224,7 @@ async def test_a_baseline_hides_what_it_knows(editor, lossfix):
     assert lossfix("check", "--write-baseline", str(baseline), str(editor.root)).code == 0
     (editor.root / "lossfix.toml").write_text('baseline = "known.json"\n')
     await editor.start(vscode_like())
-    assert (await editor.pull(editor.open(SEED))).items == []
+    assert (await editor.pull(editor.open(SEED))).items == ()
     assert len((await editor.pull(editor.open("# new\n" + SEED, "other.py"))).items) == 1
 
 
