@@ -48,7 +48,10 @@ def config():
     """The server as a client starts it, with this checkout's code before any other."""
     path = os.pathsep.join(map(str, (_ROOT, _ROOT / "transforms")))
     inherited = os.environ.get("PYTHONPATH")
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([path, inherited] if inherited else [path])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([path, inherited] if inherited else [path]),
+    }
     command = [sys.executable, "-m", "lossfix", "lsp"]
     return ClientServerConfig(server_command=command, server_env=environment)
 
@@ -113,9 +116,11 @@ class Editor:
             types.DidChangeTextDocumentParams(
                 types.VersionedTextDocumentIdentifier(version, uri),
                 [
-                    types.TextDocumentContentChangeWholeDocument(each)
-                    if isinstance(each, str)
-                    else types.TextDocumentContentChangePartial(range=each[0], text=each[1])
+                    (
+                        types.TextDocumentContentChangeWholeDocument(each)
+                        if isinstance(each, str)
+                        else types.TextDocumentContentChangePartial(range=each[0], text=each[1])
+                    )
                     for each in changes
                 ],
             )
@@ -130,13 +135,9 @@ class Editor:
 
     async def pushed(self, uri, count):
         """The diagnostics that were pushed last, once there are `count` of them."""
-        return await until(
-            lambda: (
-                (found := self.client.diagnostics.get(uri)) is not None
-                and len(found) == count
-                and [found]
-            )
-        )
+        found = self.client.diagnostics
+        await until(lambda: uri in found and len(found[uri]) == count)
+        return found[uri]
 
     async def actions(self, uri, line, only=None, diagnostics=()):
         place = types.Range(types.Position(line, 8), types.Position(line, 8))
@@ -164,13 +165,13 @@ class Editor:
         return [lens.command for lens in found or ()]
 
 
-async def until(found, timeout=20.0):
-    """What `found` gives, in a list, as soon as it gives one."""
+async def until(found, timeout=60.0):
+    """What `found` gives, as soon as that is something."""
     deadline = asyncio.get_running_loop().time() + timeout
     while asyncio.get_running_loop().time() < deadline:
         got = found()
         if got:
-            return got[0] if isinstance(got, list) else got
+            return got
         await asyncio.sleep(0.02)
     raise AssertionError("it did not come about in time")
 
@@ -229,7 +230,7 @@ def edited(text, edits, encoding="utf-16"):
 async def client(lsp_client: LanguageClient):
     yield
     if lsp_client.capabilities is not None:
-        with contextlib.suppress(asyncio.TimeoutError):
+        with contextlib.suppress(asyncio.TimeoutError, RuntimeError):
             await asyncio.wait_for(lsp_client.shutdown_session(), 20)
     if lsp_client._server is not None and lsp_client._server.returncode is None:
         lsp_client._server.kill()  # a test that failed early must not wait for it
