@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import traceback
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +13,7 @@ from lossfix.cache.stamps import digest_of, read
 from lossfix.check import check_file
 from lossfix.graph.packages import Packages
 from lossfix.job import Job
-from lossfix.report.rows import FileRow
+from lossfix.report.rows import FileRow, State
 from lossfix.rules.registry import every_rule
 from lossfix.rules.rule import Rule
 from lossfix.source.roles import RoleOverrides
@@ -33,16 +35,29 @@ class Examiner:
         self._packages = Packages()
 
     def examine(self, job: Job) -> Examined:
-        """Check one file, which is read once."""
+        """Check one file, which is read once; a defect of lossfix costs this file alone."""
         rules, roles = _rules_of(job.codes), RoleOverrides(*job.roles)
         path = Path(job.path)
         found = read(job.path)
-        if found is None:  # reading it again says why
-            row = check_file(path, rules, job.function, self._packages, roles)
-            return Examined(row, None, "")
-        data, stamp = found
-        row = check_file(path, rules, job.function, self._packages, roles, data)
-        return Examined(row, digest_of(data), stamp)
+        data, stamp = found or (None, "")  # without bytes, reading them again says why
+        try:
+            row = check_file(path, rules, job.function, self._packages, roles, data)
+        except Exception as error:
+            self._packages = Packages()  # whatever state the error left it in
+            return Examined(FileRow(job.path, State.FAILED, _defect(job.path, error)), None, "")
+        return Examined(row, None if data is None else digest_of(data), stamp)
+
+
+def _defect(path: str, error: Exception) -> str:
+    """What went wrong, and in which line of lossfix."""
+    message = " ".join(str(error).split())
+    what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{os.path.basename(frame.filename)}:{frame.lineno}"
+    return (
+        f"{path}: {what} ({place}); this is a defect of lossfix: please report it with the file, "
+        "which stays as it is"
+    )
 
 
 @lru_cache(maxsize=64)

@@ -192,6 +192,46 @@ def test_nothing_is_kept_when_what_it_rests_on_changed_meanwhile(reading, checke
     assert checked == ["good.py"] * 2
 
 
+LOSS = "import tensorflow as tf\nfrom {} import squash\n\n\ndef my_loss(y_true, y_pred):\n"
+LOSS += "    return tf.reduce_mean(y_true * tf.math.log(squash(y_pred)))\n"
+SQUASH = "import tensorflow as tf\n\n\ndef squash(x):\n    return tf.nn.softmax(x)\n"
+
+
+@pytest.mark.parametrize("others", [[], ["first.py"]])
+@pytest.mark.parametrize(
+    ("module", "path"),
+    [
+        ("helpers", "helpers.py"),
+        ("helpers", "helpers/__init__.py"),
+        (".helpers", "helpers.py"),
+        ("a.b.helpers", "a/b/helpers.py"),
+        ("a.b.helpers", "a/b/helpers/__init__.py"),
+    ],
+)
+def test_a_file_that_was_missing_is_found_when_it_is_there(
+    project, checked, no_ticks, module, path, others
+):
+    for name in [*others, "loss.py"]:
+        (project / name).write_text(LOSS.format(module))
+    assert {row.state for row in check([*others, "loss.py"])} == {State.CLEAN}
+    (project / path).parent.mkdir(parents=True, exist_ok=True)
+    (project / path).write_text(SQUASH)
+    assert check(["loss.py"])[0].findings
+    (project / path).unlink()
+    assert not check(["loss.py"])[0].findings
+
+
+def test_a_file_that_comes_to_hand_on_the_framework_counts(project, checked, no_ticks):
+    text = "import keras\nfrom backend import nn\n\n\ndef my_loss(y_true, y_pred):\n"
+    text += "    return -keras.ops.mean(y_true * keras.ops.log(nn.softmax(y_pred)))\n"
+    for name in ("first.py", "loss.py"):
+        (project / name).write_text(text)
+    (project / "backend.py").write_text("import numpy as nn\n")
+    assert [row.state for row in check(["first.py", "loss.py"])] == [State.CLEAN] * 2
+    (project / "backend.py").write_text("import tensorflow as tf\nfrom tensorflow import nn\n")
+    assert check(["loss.py"])[0].findings
+
+
 def pack(folder, text):
     """A rule pack as it lies there when it is installed."""
     (folder / "acme_rules").mkdir(parents=True, exist_ok=True)

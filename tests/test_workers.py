@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -128,12 +129,43 @@ def test_a_worker_that_leaves_is_no_hang(project, monkeypatch):
     assert rows[0].reason.startswith("m00.py: the process that checked it ended early, with exit")
 
 
+def unlucky():
+    raise KeyError("width")
+
+
 @forked
-def test_a_defect_in_a_worker_is_seen_as_if_there_were_none(project, monkeypatch):
-    deadly(monkeypatch, {"m07.py"}, lambda: 1 / 0)
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_defect_of_lossfix_costs_the_file_it_shows_in(lossfix, project, monkeypatch, jobs):
+    deadly(monkeypatch, {"m07.py"}, unlucky)
+    ran = lossfix("check", ".", "-j", jobs, "--output-format", "json")
+    assert ran.code == 2
+    files = {file["path"]: file for file in json.loads(ran.out)["files"]}
+    assert list(files) == names(project)
+    assert files["m07.py"]["state"] == State.FAILED.value
+    assert files["m08.py"]["state"] != State.FAILED.value
+    assert re.search(
+        r"m07\.py: KeyError: 'width' \(test_workers\.py:\d+\); this is a defect of lossfix: "
+        "please report it",
+        ran.err,
+    )
+    assert multiprocessing.active_children() == []
+
+
+@forked
+def test_a_defect_outside_of_any_file_is_seen_as_if_there_were_no_worker(project, monkeypatch):
+    monkeypatch.setattr(examine, "_rules_of", lambda codes: 1 / 0)
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         check_many([Job(name, None, CODES) for name in names(project)], jobs=2)
     assert multiprocessing.active_children() == []
+
+
+def test_what_a_defect_hides_is_not_kept(project, monkeypatch, tmp_path_factory):
+    monkeypatch.setenv("LOSSFIX_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    wanted = [Job("m00.py", None, CODES)]
+    with monkeypatch.context() as patch:
+        deadly(patch, {"m00.py"}, unlucky)
+        assert check_many(wanted, jobs=1)[0].state is State.FAILED
+    assert check_many(wanted, jobs=1)[0].state is State.FINDINGS
 
 
 SLOW = """

@@ -23,6 +23,7 @@ from lossfix.cache.store import Result, Seen, Store
 from lossfix.job import Job
 from lossfix.report.rows import FileRow, State
 
+_FOLDER = b"folder"  # in place of a digest
 _EVERY_S = 5.0  # what was found is written this often, so that little is lost with the process
 
 
@@ -36,7 +37,7 @@ class Cache:
         self._saved = time.monotonic()
         self._digests: dict[bytes, bytes | None] = {}
         self._seen: list[Seen] = []
-        self._results: list[Result] = []
+        self._results: list[tuple[Result, set[bytes]]] = []  # with the paths that they rest on
 
     def known(self, wanted: Sequence[Job]) -> list[FileRow | None]:
         """For each job the row that still holds; None where there is none."""
@@ -55,10 +56,7 @@ class Cache:
         return [self._row(each, job.path) for each, job in zip(found, wanted, strict=True)]
 
     def keep(self, row: FileRow, job: Job, digest: bytes, stamp: str) -> None:
-        """Keep what was found in bytes of this digest; `stamp` is empty where it is not settled.
-
-        Nothing is kept where a file that the answer rests on changed while the run went on.
-        """
+        """Keep what was found in bytes of this digest; `stamp` is empty where it is not settled."""
         path = absolute(row.path)
         if stamp:
             self._seen.append((path, stamp, digest))
@@ -66,18 +64,19 @@ class Cache:
             return
         reads = {absolute(each) for each in row.reads}
         self._look(reads)
-        if any(self._moved(each) for each in reads):
-            return
         rests = {os.fsdecode(each): _text(self._digests[each]) for each in sorted(reads)}
         value = json.dumps([packed(row), rests], separators=(",", ":"))
-        self._results.append((_key(path, job), self.context, digest, value))
+        self._results.append(((_key(path, job), self.context, digest, value), reads))
         if time.monotonic() - self._saved > _EVERY_S:
             self.save()
 
     def save(self) -> None:
-        """Write what was handed in."""
-        if self._seen or self._results:
-            self.store.write(self._seen, self._results)
+        """Write what was handed in, but no answer that rests on what changed during the run."""
+        paths: set[bytes] = set().union(*(reads for _, reads in self._results))
+        moved = {path for path in paths if self._moved(path)}
+        results = [result for result, reads in self._results if not reads & moved]
+        if self._seen or results:
+            self.store.write(self._seen, results)
         self._seen, self._results = [], []
         self._saved = time.monotonic()
 
@@ -91,8 +90,11 @@ class Cache:
                 self._digests[path] = digest
                 continue
             data = read(path)
-            self._digests[path] = None if data is None else digest_of(data[0])
-            if data is not None and data[1]:
+            if data is None:
+                self._digests[path] = _FOLDER if os.path.isdir(path) else None
+                continue
+            self._digests[path] = digest_of(data[0])
+            if data[1]:
                 self._seen.append((path, data[1], digest_of(data[0])))
 
     def _moved(self, path: bytes) -> bool:

@@ -37,6 +37,7 @@ _SHAPES = frozenset("shape size len int_shape get_shape".split())
 _TRUTHS = frozenset("sequence_mask eye".split())
 _SUMS = frozenset("add_n accumulate_n segment_sum unsorted_segment_sum".split())
 _PRODUCTS = frozenset("einsum tensordot batch_dot vecdot inner dot matmul".split())
+_FOLLOWING = (_PASSES, _PASSES_OR_ZERO, _ZEROS, _ONES, _FILLS, _SUMS, _PRODUCTS)
 _RANDOM = frozenset("random_uniform uniform rand".split())
 _FLOOR_0 = frozenset(
     "sigmoid_cross_entropy_with_logits softmax_cross_entropy_with_logits "
@@ -65,18 +66,35 @@ def call_range(node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
         return hull(*args) if args else UNKNOWN
     if node.name == "[]":
         return args[0]
-    root, _, _ = node.name.partition(".")
     tail = node.name.rpartition(".")[2]
     if tail in _SHAPES:
         return LENGTH
     if tail == "epsilon" and not args:
         return _EPSILON
-    if not (is_framework(node.name) or root in ("numpy", "builtins")):
-        return UNKNOWN
-    for names, found in _BY_NAME:
-        if tail in names:
-            return found(node, args, fmt)
-    return _FIXED.get(tail, UNKNOWN)
+    found = _found(node.name)
+    return UNKNOWN if found is None else found(node, args, fmt)
+
+
+def is_known(node: Node) -> bool:
+    """Whether the name of an OPAQUE node tells how its range comes from its arguments'."""
+    return node.name in _ALL_PARTS or node.name == "[]" or _found(node.name) is not None
+
+
+def follows(node: Node) -> bool:
+    """Whether an end of the result comes from an end of an argument, or from what is added."""
+    tail = node.name.rpartition(".")[2]
+    return node.name in _ALL_PARTS or any(tail in names for names in _FOLLOWING)
+
+
+def _found(name: str) -> _Range | None:
+    """How the range of a call of that name comes from its arguments'."""
+    root, _, _ = name.partition(".")
+    tail = name.rpartition(".")[2]
+    if not (is_framework(name) or root in ("numpy", "builtins")):
+        return None
+    if tail in _FIXED:
+        return _always(_FIXED[tail])
+    return next((found for names, found in _BY_NAME if tail in names), None)
 
 
 def operand(node: Node) -> int | None:

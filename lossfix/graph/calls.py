@@ -10,6 +10,7 @@ import ast
 import builtins
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import takewhile
 
 from lossfix.graph.conventions import is_layer
 from lossfix.graph.express import is_pure_call, lift_expression
@@ -31,7 +32,7 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
-from lossfix.graph.vocabulary import NUMPY_TWINS, OPS, Op, resolve
+from lossfix.graph.vocabulary import BY_NAME_ALONE, NUMPY_TWINS, OPS, Op, resolve
 
 _METHODS = {"numpy": "to_numpy", "item": "to_float", "tolist": "to_float"}
 _EPSILON_CALLS = ("backend.epsilon", "config.epsilon", "keras.epsilon")
@@ -375,7 +376,7 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
     if found is None:
         return None
     column, root, row = found
-    bound = _bind(lifter, expr, row)
+    bound = _bind(lifter, expr, row, column)
     if bound is None:
         return None
     args, attrs = bound
@@ -394,10 +395,11 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
 
 
 def _bind(
-    lifter: Lifting, expr: ast.Call, row: Op
+    lifter: Lifting, expr: ast.Call, row: Op, column: str
 ) -> tuple[tuple[Node, ...], dict[str, Attribute | Dynamic]] | None:
     """The arguments of a call by their canonical names; None where they do not fit the row."""
-    order = (*row.params, *row.attrs)
+    named = BY_NAME_ALONE.get(column, frozenset())
+    order = (*row.params, *takewhile(lambda attr: attr not in named, row.attrs))
     if len(expr.args) > len(order) or any(isinstance(a, ast.Starred) for a in expr.args):
         return None
     given: dict[str, ast.expr] = dict(zip(order, expr.args, strict=False))

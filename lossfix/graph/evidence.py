@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, product
 from typing import Literal, NamedTuple
 
-from lossfix.graph.call_ranges import operand
+from lossfix.graph.call_ranges import follows, is_known, operand
 from lossfix.graph.express import is_shape
 from lossfix.graph.intervals import Interval, point
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node
+from lossfix.graph.relations import is_deviation
 
 End = Literal["low", "high"]
-At = Literal["low", "high", "zero", "whole"]
+At = Literal["low", "high", "zero", "default", "whole"]
 
 
 class Place(NamedTuple):
@@ -35,31 +36,40 @@ Witness = frozenset[Place]
 _MOST = 6  # witnesses kept for one end
 _DEEPEST = 60  # what hangs on more operations than that is not followed
 
+_FROM_OUTSIDE = frozenset({INPUT, FREE, "variable"})
 _ROWS = frozenset({"softmax", "one_hot"})
 _OWN = frozenset(  # an end of these is attained whatever else holds, where they have it at all
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not any "
     "all is_nan is_finite is_inf argmax argmin argsort count_nonzero sign std variance "
     "l2_normalize random_uniform uniform rand mean_squared_error mean_absolute_error l2_loss "
-    "bincount sequence_mask".split()
+    "bincount".split()
 )
-_PICKS = frozenset("gather gather_nd boolean_mask batch_gather".split())
+_RANDOM = frozenset({"random_uniform", "uniform", "rand"})  # not all of them are 0
+_PICKS = frozenset("gather gather_nd boolean_mask batch_gather take take_along_axis".split())
 _SPLITS = frozenset("column column_kept".split())
 _SUMS = frozenset("sum mean cumsum norm euclidean_norm".split())
 
 
 class Evidence:
-    """Ends and their witnesses, for the ranges that `of` gives and the ops that `image` applies."""
+    """Ends and their witnesses, for the ranges that `of` gives and the ops that `image` applies.
+
+    `free` tells of a parameter whether it takes every value of its range in the course of time,
+    as a prediction does. A setting has one value, and that nobody knows it is no evidence.
+    """
 
     def __init__(
         self,
         of: Callable[[Node], Interval],
         image: Callable[[Node, Sequence[Interval]], Interval],
+        free: Callable[[Node], bool],
     ) -> None:
+        self._free = free
         self._of = of
         self._image = image
         self._found: dict[tuple[int, End], tuple[Node, tuple[Witness, ...]]] = {}
+        self._moving: dict[int, tuple[Node, bool]] = {}
         self._depth = 0
-        self._leaves: dict[int, tuple[Node, frozenset[int]]] = {}
+        self._leaves: dict[int, tuple[Node, frozenset[tuple[int, tuple[str, ...]]]]] = {}
 
     # what is asked
 
@@ -69,8 +79,7 @@ class Evidence:
             return False
         if math.isinf(where):
             end: End = "low" if where < 0.0 else "high"
-            other = found.high if where < 0.0 else found.low
-            return math.isfinite(other) and bool(self.witnesses(node, end))
+            return self.bound_by(node, end) is not None and bool(self.witnesses(node, end))
         if where == found.low and self.witnesses(node, "low"):
             return True
         if where == found.high and self.witnesses(node, "high"):
@@ -118,95 +127,102 @@ class Evidence:
     # how an end is attained
 
     def _attained(self, node: Node, end: End) -> Iterator[Witness]:
-        found = self._of(node)
+        found, op = self._of(node), _plain(node)
         value = getattr(found, end)
         if math.isfinite(value) and getattr(found, f"{end}_open"):
             return
         if node.op == CONST:
             yield frozenset()
-        elif node.op in (INPUT, FREE):
-            yield frozenset({Place(node.number, (), (end,), False)})
+        elif node.op in _FROM_OUTSIDE:
+            if self._moves(node) or value == _default(node) or found.low == found.high:
+                yield frozenset({Place(node.number, (), (end,), False)})
         elif node.op == JOIN:
             yield from self._joined(node, end, value)
-        elif node.op == "where":
+        elif op == "where":
             yield from self._chosen(node, end, value)
         elif node.op == OPAQUE:
             yield from self._called(node, end, value)
-        elif node.op in _ROWS:
+        elif op in _ROWS:
             yield self._own(node, (node.op, node.number, end), row=True)
-        elif node.op in _OWN or self._belongs_together(node, end):
+        elif op in _OWN or self._belongs_together(node, end):
             yield self._own(node, (node.op, node.number, end))
-        elif node.op in _SPLITS:
-            yield from self._picked(node.args[0], end, str(node.attrs.get("index")), split=True)
-        elif node.op in ("sin", "cos"):
+        elif _is_pick(node):
+            yield from self._picked(node, end)
+        elif op in ("sin", "cos"):
             if self._of(node.args[0]).unknown:
                 yield self._own(node, (node.op, node.number, end))
         else:
             yield from self._computed(node, end, value)
 
     def _own(self, node: Node, where: tuple[str | int, ...], row: bool = False) -> Witness:
-        leaves = self._leaves_of(node) or frozenset({node.number})
-        return frozenset(Place(leaf, (), where, row) for leaf in leaves)
+        leaves = self._leaves_of(node) or frozenset({(node.number, ())})
+        return frozenset(Place(leaf, part, where, row) for leaf, part in leaves)
 
     def _belongs_together(self, node: Node, end: End) -> bool:
         """x - max(x) and the like: 0 is attained, and was not found from the operands.
 
         So is the 1 of a part of a whole, such as tp / (tp + fn).
         """
-        if node.op == "div" and end == "high" and self._of(node).high == 1.0:
+        found = self._of(node)
+        if node.op == "div" and end == "high" and found.high == 1.0:
             return self._image(node, [self._of(arg) for arg in node.args]).high > 1.0
-        return (
-            node.op == "sub"
-            and len(node.args) == 2
-            and 0.0
-            in (
-                self._of(node).low,
-                self._of(node).high,
-            )
-            and self._image(node, [self._of(arg) for arg in node.args]) != self._of(node)
-        )
+        if node.op != "sub" or 0.0 not in (found.low, found.high):
+            return False
+        return self._image(node, [self._of(arg) for arg in node.args]) != found
 
     def _joined(self, node: Node, end: End, value: float) -> Iterator[Witness]:
-        ways = [self.witnesses(a, end) for a in node.args if getattr(self._of(a), end) == value]
+        """Of a loop, all values it may start and go on with; of branches, one that is no number."""
+        same = [arg for arg in node.args if getattr(self._of(arg), end) == value]
         if node.name == LOOP:
-            if len(ways) == len(node.args):
-                yield from self._together(ways)
-        else:
-            yield from (way for found in ways for way in found)
+            if len(same) == len(node.args):
+                yield from self._together([self.witnesses(arg, end) for arg in same])
+            return
+        for arg in same:
+            if arg.op != CONST:  # `count = 0` before a loop
+                yield from self.witnesses(arg, end)
 
     def _chosen(self, node: Node, end: End, value: float) -> Iterator[Witness]:
         """A branch that does not depend on its condition, or that is what was compared."""
         condition = node.args[0]
         compared = {arg.number for arg in condition.args}
-        asked = self._leaves_of(condition)
+        asked = {leaf for leaf, _ in self._leaves_of(condition)}
         for branch in node.args[1:]:
-            free = not (asked & self._leaves_of(branch)) or branch.number in compared
+            met = any(leaf in asked for leaf, _ in self._leaves_of(branch))
+            free = not met or branch.number in compared
             if free and getattr(self._of(branch), end) == value:
                 yield from self.witnesses(branch, end)
 
     def _called(self, node: Node, end: End, value: float) -> Iterator[Witness]:
         tail = node.name.rpartition(".")[2]
+        if is_shape(node):
+            return
         if tail in _OWN:
-            yield self._own(node, (tail, node.number, end))
-        elif node.name == "[]":
-            code = node.origin.code if node.origin is not None else None
-            text = ast.unparse(code.slice) if isinstance(code, ast.Subscript) else str(node.number)
-            yield from self._picked(node.args[0], end, text, split=False)
-        elif tail in _PICKS:
-            index = operand(node)
-            if index is not None:
-                yield from self._picked(node.args[index], end, str(node.number), split=True)
-        elif self._image(node, [self._of(arg) for arg in node.args]).unknown:
-            yield self._own(node, ("call", node.number, end))
-        else:
+            yield self._own(node, (tail, node.number, end), row=tail in _RANDOM)
+        elif _is_pick(node):
+            yield from self._picked(node, end)
+        elif not is_known(node):
+            if self._moves(node):
+                yield frozenset({Place(node.number, (), (end,), False)})
+        elif follows(node):
             yield from self._computed(node, end, value)
 
-    def _picked(self, node: Node, end: End, text: str, split: bool) -> Iterator[Witness]:
+    def _moves(self, node: Node) -> bool:
+        """Whether the value depends on a parameter that takes every value of its range."""
+        if id(node) not in self._moving:
+            moves = any(self._free(inner) for inner in node.walk())
+            self._moving[id(node)] = (node, moves)
+        return self._moving[id(node)][1]
+
+    def _picked(self, node: Node, at: At) -> Iterator[Witness]:
         """A part of a value; an element of a row by itself is no row."""
-        for way in self.witnesses(node, end):
-            yield frozenset(p._replace(part=(*p.part, text), row=p.row and not split) for p in way)
+        index, split = operand(node) if node.op == OPAQUE else 0, node.name != "[]"
+        part = _part(node)
+        for way in self._at(node.args[index or 0], at):
+            yield frozenset(p._replace(part=(*p.part, part), row=p.row and not split) for p in way)
 
     def _computed(self, node: Node, end: End, value: float) -> Iterator[Witness]:
+        if _plain(node) in ("sqrt", "pow") and self._of(node.args[0]).low < 0.0:
+            return  # the range begins where the domain does, and the argument perhaps elsewhere
         if node.op == "mul" and value == 0.0:
             yield from self._product(node, end)
         for probes in self._probes(node, end):
@@ -225,26 +241,30 @@ class Evidence:
         """A row that sums to 1 has no sum of 0 and no maximum of 0."""
         if not any(place.row for place in way):
             return False
-        if node.op in _SUMS or node.op == "matmul":
+        op = _plain(node)
+        if op in _SUMS or op == "matmul":
             return node.attrs.get("axis") != 0
-        return (node.op == "max" and end == "low") or (node.op == "min" and end == "high")
+        return (op, end) in (("max", "low"), ("min", "high"))
 
     def _at(self, node: Node, at: At) -> tuple[Witness, ...]:
         if at == "whole":
             return (frozenset(),)
-        if at == "low" or at == "high":
-            return self.witnesses(node, at)
-        return self._at_zero(node)
+        if at == "default":
+            return (frozenset({Place(node.number, (), (at,), False)}),)
+        return self._at_zero(node) if at == "zero" else self.witnesses(node, at)
 
     def _at_zero(self, node: Node) -> tuple[Witness, ...]:
         found = self._of(node)
-        if not found.holds(0.0):
+        if not found.holds(0.0) or not (self._moves(node) or found.bounded):
             return ()
         for end in _ENDS:
             if getattr(found, end) == 0.0:
                 return self.witnesses(node, end)
-        sure = [math.isinf(getattr(found, e)) or bool(self.witnesses(node, e)) for e in _ENDS]
-        return (self._own(node, ("zero", node.number)),) if all(sure) else ()
+        if _is_pick(node):
+            return tuple(self._picked(node, "zero"))
+        if is_deviation(node) or all(self.witnesses(node, e) for e in _ENDS):
+            return (self._own(node, ("zero", node.number)),)
+        return ()
 
     def _probes(self, node: Node, end: End) -> Iterator[tuple[At, ...]]:
         """Which ends of the arguments give this end of the result; the fewest first."""
@@ -252,9 +272,12 @@ class Evidence:
         args = [self._of(arg) for arg in node.args]
         if len(args) > 3:
             return
-        choices: list[list[At]] = [["whole", *_places(arg)] for arg in args]
+        choices: list[list[At]] = [
+            ["whole", *_places(arg), *(["default"] if _default(of) is not None else ())]
+            for of, arg in zip(node.args, args, strict=True)
+        ]
         for probes in sorted(product(*choices), key=lambda p: -p.count("whole")):
-            given = [_probe(arg, at) for arg, at in zip(args, probes, strict=True)]
+            given = [_probe(*each) for each in zip(node.args, args, probes, strict=True)]
             found = self._image(node, given)
             exact = found.low == found.high or "whole" not in probes
             if exact and getattr(found, end) == value and (not found.nan or _any_nan(args)):
@@ -266,17 +289,42 @@ class Evidence:
             if consistent(way):
                 yield way
 
-    def _leaves_of(self, node: Node) -> frozenset[int]:
-        """The values from outside, by number; a call that nobody knows is one, with its own."""
+    def _leaves_of(self, node: Node) -> frozenset[tuple[int, tuple[str, ...]]]:
+        """The values from outside, by number and part; a call that nobody knows is one."""
         known = self._leaves.get(id(node))
-        if known is None:
-            numbers = {
-                inner.number
-                for inner in node.walk()
-                if inner.op in (INPUT, FREE, OPAQUE) and not is_shape(inner)
-            }
-            known = self._leaves[id(node)] = (node, frozenset(numbers))
-        return known[1]
+        if known is not None:
+            return known[1]
+        self._leaves[id(node)] = (node, frozenset())  # a value met again below itself
+        found: set[tuple[int, tuple[str, ...]]] = set()
+        if is_shape(node):
+            return frozenset()
+        if node.op in _FROM_OUTSIDE or (node.op == OPAQUE and not is_known(node)):
+            found.add((node.number, ()))
+        else:
+            found.update(*(self._leaves_of(arg) for arg in node.args))
+        if _is_pick(node):
+            found = {(leaf, (*part, _part(node))) for leaf, part in found}
+        self._leaves[id(node)] = (node, frozenset(found))
+        return self._leaves[id(node)][1]
+
+
+def _plain(node: Node) -> str:
+    """The op, of the framework or of NumPy."""
+    return node.op.removeprefix("np_")
+
+
+def _is_pick(node: Node) -> bool:
+    if node.op != OPAQUE:
+        return node.op in _SPLITS or node.op in _PICKS
+    return node.name == "[]" or node.name.rpartition(".")[2] in _PICKS
+
+
+def _part(node: Node) -> str:
+    """Which part is taken: equal where the text is."""
+    code = node.origin.code if node.origin is not None else None
+    if isinstance(code, ast.Subscript):
+        return ast.unparse(code.slice)
+    return str(node.attrs["index"]) if node.op in _SPLITS else f"#{node.number}"
 
 
 _ENDS: tuple[End, End] = ("low", "high")
@@ -290,7 +338,16 @@ def _places(x: Interval) -> Iterator[At]:
         yield "high"
 
 
-def _probe(x: Interval, at: At) -> Interval:
+def _default(node: Node) -> float | None:
+    """What a setting is unless somebody sets another."""
+    value = node.value if node.op in (INPUT, FREE) else None
+    return None if isinstance(value, (str, bool)) else value
+
+
+def _probe(node: Node, x: Interval, at: At) -> Interval:
+    default = _default(node)
+    if at == "default" and default is not None:
+        return point(float(default))
     return x if at == "whole" else point(0.0 if at == "zero" else getattr(x, at))
 
 

@@ -24,6 +24,7 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
@@ -161,8 +162,14 @@ class Facts:
     def ranges(self, dtype: str = "float32") -> Ranges:
         """The ranges of the unit's values in that dtype, and what they come from."""
         if dtype not in self._ranges:
-            self._ranges[dtype] = Ranges(self._named_interval, dtype)
+            self._ranges[dtype] = Ranges(self._named_interval, dtype, self._is_tensor)
         return self._ranges[dtype]
+
+    def _is_tensor(self, node: Node) -> bool:
+        """Whether the value takes every value of its range, as a setting does not."""
+        if node.op == OPAQUE and node.name.rpartition(".")[2] in _FED:
+            return True
+        return self.varied(node) or self.role(node) is not Role.SETTING
 
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""

@@ -33,6 +33,8 @@ class Format:
         """`value` as the format holds it; NaN and infinities as they are."""
         if value == 0.0 or value - value != 0.0 or self.precision == _DOUBLE:
             return value
+        if abs(value) > 2.0 * self.largest:
+            return math.copysign(math.inf, value)
         exponent = max(math.frexp(value)[1] - self.precision, self.lowest)
         rounded = math.ldexp(round(math.ldexp(value, -exponent)), exponent)
         return math.copysign(math.inf, value) if abs(rounded) > self.largest else rounded
@@ -59,6 +61,8 @@ FLOAT16 = Format("float16", 11, -24, 2.0**-24, 65504.0)
 BFLOAT16 = Format("bfloat16", 8, -133, 2.0**-126, (2.0 - 2.0**-7) * 2.0**127)
 FLOAT32 = Format("float32", 24, -149, 2.0**-126, (2.0 - 2.0**-23) * 2.0**127)
 FLOAT64 = Format("float64", _DOUBLE, -1074, 2.0**-1022, (2.0 - 2.0**-52) * 2.0**1023)
+
+INTEGER = Format("integer", _DOUBLE, 0, 1.0, 2.0**64)  # int8 to uint64: nothing is rounded
 
 FORMATS: Mapping[str, Format] = {
     "float16": FLOAT16,

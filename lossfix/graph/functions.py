@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from lossfix.graph.formats import FLOAT32, FORMATS, Format
+from lossfix.graph.formats import FLOAT32, Format
 from lossfix.graph.intervals import (
     ANYTHING,
     UNIT,
+    UNKNOWN,
     Interval,
     absolute,
     add,
@@ -38,6 +40,7 @@ from lossfix.graph.intervals import (
     stepped,
     sub,
 )
+from lossfix.graph.truths import apart, greater, greater_equal, one_value, truth, truths
 
 _INF = math.inf
 _COUNT = 2.0**31  # the most elements of a tensor
@@ -163,6 +166,19 @@ def _pow(base: float, exponent: float) -> float:
         return _INF
 
 
+def fused(function: Transfer) -> Transfer:
+    """Several steps in one: in 16 bits, each of them is rounded or the last one alone."""
+
+    def transfer(*given: Any) -> Interval:
+        *args, fmt = given
+        stepwise = function(*args, fmt)
+        if fmt.precision >= FLOAT32.precision:
+            return stepwise
+        return hull(rounded(function(*args, FLOAT32), fmt), stepwise)
+
+    return transfer
+
+
 # reductions
 
 
@@ -213,8 +229,10 @@ def log_softmax(x: Interval, fmt: Format) -> Interval:
 
 def spread(x: Interval, fmt: Format) -> Interval:
     """A variance: 0 where all values are equal, a quarter of the squared width at most."""
-    width = sub(point(x.high), point(x.low), fmt).high if x.bounded else _INF
-    high = loosened(square(point(width / 2.0), fmt), fmt, _SUM_ULPS).high
+    if not x.bounded:
+        return Interval(0.0, _INF, nan=True)
+    off = max(abs(x.low), abs(x.high)) * 2.0 * _SUM_ULPS * min(fmt.unit, FLOAT32.unit)
+    high = square(point((x.high - x.low) / 2.0 + off), fmt).high  # the mean is off by so much
     return Interval(0.0, high, nan=mean(x, fmt).nan or mean(x, fmt).may_overflow)
 
 
@@ -250,47 +268,6 @@ def multiply_no_nan(x: Interval, y: Interval, fmt: Format) -> Interval:
     return replace(hull(found, point(0.0)) if y.holds(0.0) else found, nan=nan)
 
 
-# truth values: 0 and 1
-
-
-def _truth(always: bool, never: bool) -> Interval:
-    return point(1.0) if always else point(0.0) if never else UNIT
-
-
-def greater(x: Interval, y: Interval, fmt: Format) -> Interval:
-    (low, high), (other_low, other_high) = ends(x, fmt), ends(y, fmt)
-    return _truth(low > other_high and not (x.nan or y.nan), high <= other_low)
-
-
-def greater_equal(x: Interval, y: Interval, fmt: Format) -> Interval:
-    (low, high), (other_low, other_high) = ends(x, fmt), ends(y, fmt)
-    return _truth(low >= other_high and not (x.nan or y.nan), high < other_low)
-
-
-def _apart(x: Interval, y: Interval, fmt: Format) -> bool:
-    return greater(x, y, fmt).low == 1.0 or greater(y, x, fmt).low == 1.0
-
-
-def _one(x: Interval, y: Interval) -> bool:
-    return x == y and x.low == x.high and not x.nan
-
-
-def _to_whole(x: Interval) -> Interval:
-    if x.nan or x.may_overflow:
-        return Interval(-_INF, _INF, True, True)  # whatever the machine makes of it
-    return stepped(x, int)
-
-
-def cast(x: Interval, dtype: object, fmt: Format) -> Interval:
-    """A cast to the dtype named: to whole numbers, to truth values, to another format."""
-    name = str(dtype).rpartition(".")[2]
-    if name in ("bool", "bool_", "boolean"):
-        return _truth(not x.holds(0.0), x.low == x.high == 0.0 and not x.nan)
-    if name.startswith(("int", "uint")):
-        return _to_whole(x)
-    return rounded(x, FORMATS.get(name, fmt))
-
-
 def _same(x: Interval, *_: object) -> Interval:
     return x
 
@@ -310,7 +287,7 @@ TRANSFER: Mapping[str, Transfer] = {
     "floordiv": floordiv,
     "divide_no_nan": divide_no_nan,
     "multiply_no_nan": multiply_no_nan,
-    "xlogy": xlogy,
+    "xlogy": fused(xlogy),
     "logaddexp": logaddexp,
     "square": square,
     "sqrt": sqrt,
@@ -343,23 +320,23 @@ TRANSFER: Mapping[str, Transfer] = {
     "logsumexp": logsumexp,
     "softmax": softmax,
     "log_softmax": log_softmax,
-    "variance": spread,
-    "std": lambda x, fmt: sqrt(spread(x, fmt), fmt),
-    "norm": norm,
-    "euclidean_norm": norm,
+    "variance": fused(spread),
+    "std": fused(lambda x, fmt: sqrt(spread(x, fmt), fmt)),
+    "norm": fused(norm),
+    "euclidean_norm": fused(norm),
     "l2_normalize": unit_vector,
     "matmul": lambda x, y, fmt: total(mul(x, y, fmt), fmt),
     "greater": greater,
     "greater_equal": greater_equal,
     "less": lambda x, y, fmt: greater(y, x, fmt),
     "less_equal": lambda x, y, fmt: greater_equal(y, x, fmt),
-    "equal": lambda x, y, fmt: _truth(_one(x, y), _apart(x, y, fmt)),
-    "not_equal": lambda x, y, fmt: _truth(_apart(x, y, fmt), _one(x, y)),
-    "logical_and": lambda x, y, fmt: minimum(cast(x, "bool", fmt), cast(y, "bool", fmt)),
-    "logical_or": lambda x, y, fmt: maximum(cast(x, "bool", fmt), cast(y, "bool", fmt)),
-    "logical_not": lambda x, fmt: sub(point(1.0), cast(x, "bool", fmt), fmt),
-    "any": lambda x, fmt: cast(x, "bool", fmt),
-    "all": lambda x, fmt: cast(x, "bool", fmt),
+    "equal": lambda x, y, fmt: truth(one_value(x, y), apart(x, y, fmt)),
+    "not_equal": lambda x, y, fmt: truth(apart(x, y, fmt), one_value(x, y)),
+    "logical_and": lambda x, y, fmt: minimum(truths(x), truths(y)),
+    "logical_or": lambda x, y, fmt: maximum(truths(x), truths(y)),
+    "logical_not": lambda x, fmt: sub(point(1.0), truths(x), fmt),
+    "any": lambda x, fmt: truths(x),
+    "all": lambda x, fmt: truths(x),
     "is_nan": _sure(UNIT),
     "is_finite": _sure(UNIT),
     "is_inf": _sure(UNIT),
@@ -372,9 +349,10 @@ TRANSFER: Mapping[str, Transfer] = {
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
-        "variable to_numpy to_float".split(),
+        "gather gather_nd boolean_mask take take_along_axis to_numpy to_float".split(),
         _same,
     ),
+    "variable": _sure(UNKNOWN),  # what it begins with is not what training leaves in it
 }
 """How each op moves intervals; `cast` and `where` depend on more than intervals."""
 

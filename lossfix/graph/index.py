@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import Union
 
 from lossfix.graph.names import BACKENDS, bindings_of, dotted, is_framework, qualify
+from lossfix.graph.rebinding import TRIES
+from lossfix.values import light
 
 FunctionTree = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - evaluated at run time
 
@@ -26,6 +28,7 @@ class ClassInfo:
     bases: tuple[str, ...]
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Place:
     """A function and where it stands."""
@@ -232,7 +235,7 @@ def _stores(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
             yield statement.target.id, statement.value
     elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         yield statement.target.id, None
-    elif isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Try)):
+    elif isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Match, *TRIES)):
         for node in ast.walk(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 yield node.id, None

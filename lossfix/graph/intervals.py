@@ -3,7 +3,8 @@
 Every function is sound: for arguments within the given intervals, what the format computes lies
 within the result, and is NaN only where the result says so. Ends of the result are numbers of the
 format; so exp of (-inf, inf), which is (0, inf) over the reals, is [0, inf] here: it underflows
-and overflows. An open infinite end stands for "finite, of unknown size". Zeros have no sign.
+and overflows. An open infinite end stands for "finite, of unknown
+size". The number 0 has no sign, or a positive one.
 
 Moore, Kearfott, Cloud: Introduction to Interval Analysis, 2009, doi 10.1137/1.9780898717716;
 Higham: Accuracy and Stability of Numerical Algorithms, 2002, doi 10.1137/1.9780898718027.
@@ -15,7 +16,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from lossfix.graph.formats import BFLOAT16, FLOAT16, FLOAT32, Format
+from lossfix.graph.formats import BFLOAT16, FLOAT32, Format
 
 _INF = math.inf
 _ULPS = 8.0  # how far a library's exp or log may be off, in units in the last place
@@ -80,10 +81,16 @@ def ends(x: Interval, fmt: Format) -> tuple[float, float]:
     """The least and the greatest number of the format within."""
     low, high = x.low, x.high
     if x.low_open:
-        low = -fmt.largest if low == -_INF else fmt.after(low)
+        low = -fmt.largest if low == -_INF else _above(low, fmt)
     if x.high_open:
-        high = fmt.largest if high == _INF else fmt.before(high)
+        high = fmt.largest if high == _INF else -_above(-high, fmt)
     return (low, high) if low <= high else (x.low, x.high)
+
+
+def _above(value: float, fmt: Format) -> float:
+    """The least number of the format that is more than `value`."""
+    held = fmt.nearest(value)
+    return held if held > value else fmt.after(held)
 
 
 def made(
@@ -93,10 +100,7 @@ def made(
 
     An end at 0 or infinity that no value of the format comes to is open.
     """
-    low, high = fmt.nearest(found[0]), fmt.nearest(found[1])
-    if fmt.precision != FLOAT16.precision:
-        low = 0.0 if 0.0 < low < fmt.tiny else low
-        high = 0.0 if -fmt.tiny < high < 0.0 else high
+    low, high = _held(found[0], found[1], fmt)
     low_open = limits[0] in (0.0, -_INF) and low > limits[0]
     high_open = limits[1] in (0.0, _INF) and high < limits[1]
     low, high = limits[0] if low_open else low, limits[1] if high_open else high
@@ -105,21 +109,26 @@ def made(
     return Interval(low + 0.0, high + 0.0, low_open, high_open, nan)
 
 
+def _held(low: float, high: float, fmt: Format) -> tuple[float, float]:
+    """The ends rounded; one that is flushed to 0 on some machines comes to 0."""
+    low, high = fmt.nearest(low), fmt.nearest(high)
+    return 0.0 if 0.0 < low < fmt.tiny else low, 0.0 if -fmt.tiny < high < 0.0 else high
+
+
 def constant(value: float, fmt: Format = FLOAT32) -> Interval:
     """A number of the text, as the format holds it."""
     if math.isnan(value):
         return ANYTHING
-    held = fmt.nearest(value)
-    if 0.0 < abs(held) < fmt.tiny:
-        return hull(point(0.0), point(held))
-    return point(held)
+    low, high = _held(value, value, fmt)
+    return Interval(low, high)
 
 
-def rounded(x: Interval, fmt: Format) -> Interval:
-    """The value cast to the format."""
-    low, high = fmt.nearest(x.low), fmt.nearest(x.high)
-    low_open = x.low_open and (low == 0.0 == x.low or low == x.low == -_INF)
-    high_open = x.high_open and (high == 0.0 == x.high or high == x.high == _INF)
+def rounded(x: Interval, fmt: Format, source: Format = FLOAT32) -> Interval:
+    """A value of the format `source`, cast to another; an open end stays where nothing is lost."""
+    low, high = _held(x.low, x.high, fmt)
+    kept = {0.0: source.tiny >= fmt.tiny, _INF: source.largest <= fmt.largest}
+    low_open = x.low_open and low == x.low and kept.get(abs(low), False)
+    high_open = x.high_open and high == x.high and kept.get(abs(high), False)
     return Interval(low, high, low_open, high_open, x.nan)
 
 
@@ -229,8 +238,6 @@ def div(x: Interval, y: Interval, fmt: Format) -> Interval:
     if not y.holds(0.0):
         return replace(corners(x, y, fmt, _over), nan=nan)
     nan = nan or x.holds(0.0)
-    if y.low < 0.0 == y.high:
-        return replace(div(neg(x), neg(y), fmt), nan=nan)
     if y.low < 0.0 or (y.high == 0.0 and x.low <= 0.0 <= x.high):
         return replace(ANYTHING, nan=nan)
     pole = point(_INF if x.low >= 0.0 else -_INF)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from lossfix.graph.conventions import (
     KERAS_PAIR,
@@ -31,7 +32,7 @@ def is_test(place: Place) -> bool:
     return speaks_of_test(place.tree.name) or any(base.endswith("TestCase") for base in bases)
 
 
-def kind_of(place: Place, index: Index, roles: list[Role]) -> Kind:
+def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     """The kind of a function as far as names tell, given the roles of its parameters."""
     name = place.tree.name
     keras = is_keras_pair(place)

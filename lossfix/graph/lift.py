@@ -6,10 +6,12 @@ import ast
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from lossfix.graph.calls import lift_call
 from lossfix.graph.express import binary, lift_expression
+from lossfix.graph.index import attributes_set
 from lossfix.graph.lifting import Surroundings
 from lossfix.graph.nodes import (
     CONST,
@@ -23,7 +25,13 @@ from lossfix.graph.nodes import (
     Node,
     Origin,
 )
-from lossfix.graph.rebinding import captured_names, outer_names, rebound_names, stored_names
+from lossfix.graph.rebinding import (
+    TRIES,
+    captured_names,
+    outer_names,
+    rebound_names,
+    stored_names,
+)
 
 Scope = Mapping[str, Node]
 _NO_NAMES: frozenset[str] = frozenset()
@@ -39,6 +47,9 @@ class _Assignment:
     value: Node
     simple: bool
     loads: list[ast.Name] = field(default_factory=list)
+
+
+_End = tuple[dict[str, Node], dict[str, tuple[_Assignment, ...]]]  # the scope, and what reaches it
 
 
 class Lifter:
@@ -68,6 +79,7 @@ class Lifter:
         self._rebound: set[str] | None = None  # names that this scope binds more than once
         self._statement: ast.stmt = _NO_STATEMENT
         self._muted = 0 if depth == 0 else 1
+        self._left: list[list[_End]] = []  # of each loop around, how `continue` and `break` leave
         self._rounds = 0  # first rounds of loops, whose results do not count
 
     # what expressions ask for
@@ -184,6 +196,8 @@ class Lifter:
                 lift_expression(self, child)
             elif isinstance(child, ast.stmt):
                 self._lift(child)
+        if isinstance(statement, (ast.Continue, ast.Break)) and self._left:
+            self._left[-1].append((self.scope, self._reaching))
         return isinstance(statement, (ast.Raise, ast.Continue, ast.Break))
 
     def _assign(self, statement: ast.Assign) -> None:
@@ -267,7 +281,7 @@ class Lifter:
         All but the first start without knowing what the `unsure` names hold.
         """
         before, reaching = self.scope, self._reaching
-        ends: list[tuple[dict[str, Node], dict[str, tuple[_Assignment, ...]]]] = []
+        ends: list[_End] = []
         for index, body in enumerate(bodies):
             self.scope, self._reaching = before, dict(reaching)
             self.forget(unsure if index else ())
@@ -303,31 +317,50 @@ class Lifter:
             source = lift_expression(self, head)
             self._store(statement.target, self._fresh("item", source), simple=False)
         before, reaching = self.scope, self._reaching
-        carried = sorted(stored_names(statement.body) & set(before))
         self._muted += 1
         self._rounds += 1
-        self.body(statement.body)
+        self._round(statement.body)
         self._rounds -= 1
         self._muted -= 1
-        after_once, reach_once = self.scope, self._reaching
-        # What a name holds in the second round is what it held before or after the first.
-        self.scope = {
-            **before,
-            **{
-                name: Node(
-                    JOIN, (before[name], after_once[name]), {}, self.numbers.fresh(), name=LOOP
-                )
-                for name in carried
-                if name in after_once
-            },
-        }
+        carried = self._carried(statement.body, before)
+        reach_once = self._reaching
+        self.scope = {**before, **carried}
         self._reaching = _merged([reaching, reach_once])
         if isinstance(statement, ast.While):
             lift_expression(self, head)
-        self.body(statement.body)
+        self._round(statement.body)
+        for name, node in carried.items():
+            if node.rounds is not None and name in self.scope:
+                node.rounds.append(self.scope[name])
         self.scope = self._joined([self.scope, before])
         self._reaching = _merged([self._reaching, reaching, reach_once])
         self.body(statement.orelse)
+
+    def _round(self, body: list[ast.stmt]) -> None:
+        """One round of a loop, by whichever way it is left."""
+        self._left.append([])
+        ended = self.body(body)
+        ends = self._left.pop()
+        if not ended or not ends:
+            ends.append((self.scope, self._reaching))
+        self.scope = self._joined([scope for scope, _ in ends])
+        self._reaching = _merged([reach for _, reach in ends])
+
+    def _carried(self, body: list[ast.stmt], before: dict[str, Node]) -> dict[str, Node]:
+        """What the names hold in a later round: what they held before, or what the last one left.
+
+        The scope is as the first round left it.
+        """
+        stored = stored_names(body) | {f"self.{name}" for name in attributes_set(body)}
+        changed = {name for name, node in before.items() if self.scope.get(name, node) is not node}
+        found: dict[str, Node] = {}
+        for name in sorted((stored | changed) & set(self.scope)):
+            if name in before:
+                starts, number = (before[name], self.scope[name]), self.numbers.fresh()
+                found[name] = Node(JOIN, starts, {}, number, name=LOOP, rounds=[])
+            elif name.startswith("self."):
+                found[name] = self._fresh("rebound")
+        return found
 
     def _with(self, statement: ast.With | ast.AsyncWith) -> bool:
         for item in statement.items:
@@ -341,7 +374,8 @@ class Lifter:
         for handler in statement.handlers:
             self.note_captured(handler)
         named = {handler.name for handler in statement.handlers if handler.name is not None}
-        unsure = frozenset(stored_names(statement.body) | named)
+        run_before = [statement.body, *([] if isinstance(statement, ast.Try) else handlers)]
+        unsure = frozenset(named | stored_names(chain(*run_before)))
         ended = self._branches([[*statement.body, *statement.orelse], *handlers], unsure)
         return self.body(statement.finalbody) or ended
 
@@ -423,7 +457,7 @@ _STATEMENTS: Mapping[type[ast.stmt], Callable[[Lifter, Any], bool | None]] = {
     ast.While: Lifter._loop,
     ast.With: Lifter._with,
     ast.AsyncWith: Lifter._with,
-    ast.Try: Lifter._try,
+    **dict.fromkeys(TRIES, Lifter._try),
     ast.Match: Lifter._match,
     ast.FunctionDef: Lifter._function,
     ast.AsyncFunctionDef: Lifter._function,

@@ -10,6 +10,7 @@ from enum import Enum
 from typing import Union
 
 from lossfix.graph.index import ClassInfo, Index
+from lossfix.values import light
 
 Attribute = Union[int, float, str, bool, None, tuple["Attribute", ...]]  # noqa: UP007 - recursive
 """A folded argument that is not a tensor: an axis, a flag, a dtype's name."""
@@ -30,6 +31,7 @@ class Role(Enum):
     SETTING = "setting"
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Frame:
     """The scope whose text makes a value: its file, its name, and the class that `self` is of."""
@@ -39,6 +41,7 @@ class Frame:
     owner: ClassInfo | None = None
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Origin:
     """The text that made a value.
@@ -92,6 +95,7 @@ class Layer:
 Target = Union[Function, Instance, Constructor, Layer]  # noqa: UP007 - evaluated at run time
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
     """One value.
@@ -101,7 +105,8 @@ class Node:
     `api` is the framework column that the text used ("tf", "keras.ops", "keras.backend",
     "numpy", or "" for a Python operator), and `prefix` the text before the op's own name
     ("tf", "K", "keras.ops"). `inner` is set where the value is what a call of the user's own
-    function returns: the node that the function's text made.
+    function returns: the node that the function's text made. `rounds` is set where the value is
+    what a loop begins with or a round leaves: the nodes that a round beginning with it leaves.
     """
 
     op: str
@@ -116,6 +121,7 @@ class Node:
     role: Role | None = None  # of an INPUT
     target: Target | None = None  # of a CALLABLE
     inner: Node | None = None
+    rounds: list[Node] | None = None  # of a LOOP; it leads back to the node itself
     unsure: str = ""  # why a fix may not rest on what this value seems to be
 
     def walk(self) -> Iterator[Node]:
@@ -159,6 +165,7 @@ class Kind(Enum):
     CODE = "code"
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class Definition:
     """One assignment of a name, with every load of the name that it reaches."""

@@ -47,9 +47,12 @@ class Packages:
         self._files: OrderedDict[str, Index | None] = OrderedDict()
         self._texts: dict[str, int] = {}  # the hash of each kept file's text
         self._mentioning: dict[str, bool] = {}
-        self._handing: dict[tuple[str, str], bool] = {}
-        self._folders: dict[str, str] = {}
-        self.reads: set[str] = set()  # paths that were looked at since the last `clear_reads`
+        self._handing: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
+        self._folders: dict[str, tuple[str, tuple[str, ...]]] = {}
+        self._missing: dict[str, str] = {}
+        self.reads: set[str] = set()
+        """Paths that were looked at since the last `clear_reads`, there or not; of a folder that
+        is missing its own path, and not those of the files that it does not hold."""
 
     def index(self, path: str, text: str) -> Index:
         """The index of a text at a path, parsed once. Raises what `ast.parse` raises."""
@@ -101,8 +104,13 @@ class Packages:
         """Whether an import leads to a framework, or to a file that star-imports one."""
         key = (os.path.dirname(index.path), qualified)
         if key not in self._handing:
-            self._handing[key] = self._hands_on(index, qualified)
-        return self._handing[key]
+            before, self.reads = self.reads, set()
+            found = self._hands_on(index, qualified)
+            self._handing[key] = found, frozenset(self.reads)
+            self.reads = before
+        found, reads = self._handing[key]
+        self.reads |= reads
+        return found
 
     def _hands_on(self, index: Index, qualified: str) -> bool:
         if not any(self._mentions(path) for path, _ in self._candidates(index.path, qualified)):
@@ -115,6 +123,7 @@ class Packages:
         return home is not None and any(map(is_framework, home.stars))
 
     def _mentions(self, path: str) -> bool:
+        self._note(path)
         if path not in self._mentioning:
             try:
                 with open(path, "rb") as file:
@@ -166,7 +175,9 @@ class Packages:
         """The folder that the outermost package around `folder` is in."""
         if folder not in self._folders:
             self._folders[folder] = _outside_packages(folder)
-        return self._folders[folder]
+        found, asked = self._folders[folder]
+        self.reads.update(asked)
+        return found
 
     def _file(self, path: str) -> Index | None:
         """The index of a file; None where there is none, or nothing worth following in it."""
@@ -177,22 +188,37 @@ class Packages:
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 found = None
             self._keep(path, found, text)
-        known = self._files[path]
-        if known is not None:
-            self.reads.add(path)
-        return known
+        self._note(path)
+        return self._files[path]
+
+    def _note(self, path: str) -> None:
+        """An answer rests on the file, or on the outermost folder of its path that is missing."""
+        folder = os.path.dirname(path)
+        if folder not in self._missing:
+            self._missing[folder] = _outermost_missing(folder)
+        self.reads.add(self._missing[folder] or path)
 
     def clear_reads(self) -> None:
         self.reads = set()
 
 
-def _outside_packages(folder: str) -> str:
-    while os.path.exists(os.path.join(folder, "__init__.py")):
+def _outside_packages(folder: str) -> tuple[str, tuple[str, ...]]:
+    """The first folder above that is no package, and the files that were looked for."""
+    asked = [os.path.join(folder, "__init__.py")]
+    while os.path.exists(asked[-1]):
         above = os.path.dirname(folder)
         if above == folder:
             break
         folder = above
-    return folder
+        asked.append(os.path.join(folder, "__init__.py"))
+    return folder, tuple(asked)
+
+
+def _outermost_missing(folder: str) -> str:
+    missing = ""
+    while not os.path.isdir(folder):
+        missing, folder = folder, os.path.dirname(folder)
+    return missing
 
 
 def _read(path: str) -> str | None:

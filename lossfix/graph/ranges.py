@@ -13,8 +13,8 @@ from typing import Literal
 
 from lossfix.graph.call_ranges import call_range
 from lossfix.graph.evidence import Evidence
-from lossfix.graph.formats import FORMATS, Format
-from lossfix.graph.functions import apply, cast
+from lossfix.graph.formats import FLOAT32, FLOAT64, FORMATS, INTEGER, Format
+from lossfix.graph.functions import apply
 from lossfix.graph.intervals import (
     ANYTHING,
     UNIT,
@@ -22,28 +22,36 @@ from lossfix.graph.intervals import (
     Interval,
     constant,
     hull,
-    maximum,
-    minimum,
-    point,
+    rounded,
 )
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, LOOP, OPAQUE, Node, reached
+from lossfix.graph.relations import narrowed, summands
+from lossfix.graph.truths import cast, is_whole
 
 _INF = math.inf
-_GRADIENTLESS = frozenset({"stop_gradient", "identity"})
-_RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze"}
 _AGAIN = 6  # how far below a `where` its condition is made use of
 
 
 class Ranges:
-    """The range of every value of a unit, in one format; computed when asked for."""
+    """The range of every value of a unit, in one format; computed when asked for.
 
-    def __init__(self, inputs: Callable[[Node], Interval], dtype: str = "float32") -> None:
+    `inputs` gives the range of a parameter or a name from outside, and `free` tells whether a
+    parameter takes every value of its range, as a prediction does and a setting does not.
+    """
+
+    def __init__(
+        self,
+        inputs: Callable[[Node], Interval],
+        dtype: str = "float32",
+        free: Callable[[Node], bool] = lambda node: True,
+    ) -> None:
         self.dtype = dtype
         self._inputs = inputs
         self._format = FORMATS[dtype]
         # Nodes are kept with what is known of them: an id is free again once its node is gone.
         self._known: dict[int, tuple[Node, Interval, Format | None]] = {}
-        self._evidence = Evidence(self.of, self.image)
+        self._once = False  # whether loops are taken to run once
+        self._evidence = Evidence(self.of, self.image, free)
 
     def of(self, node: Node) -> Interval:
         """All that the value can be."""
@@ -64,9 +72,16 @@ class Ranges:
         return self._evidence.reaches(node, where)
 
     def format_of(self, node: Node) -> Format:
-        """The format that the value is in: what a cast above says, else that of the inputs."""
+        """The format that the op is computed in: what a cast says, else that of the inputs."""
         self.of(node)
         return self._known[id(node)][2] or self._format
+
+    def _source(self, node: Node) -> Format:
+        """The format that the value itself is in."""
+        if node.op in _FORMATLESS or (node.op == "cast" and is_whole(_dtype(node))):
+            return INTEGER
+        known = self._known.get(id(node))
+        return (known[2] if known else None) or self._format
 
     def _settle(self, node: Node) -> None:
         """Arguments first, without recursion; a value met again below itself can be anything."""
@@ -78,31 +93,80 @@ class Ranges:
             elif id(current) not in begun:
                 begun.add(id(current))
                 stack.extend(arg for arg in current.args if id(arg) not in begun)
+            elif current.rounds and not self._once:
+                stack.pop()
+                self._settle_loops(current)
             else:
                 stack.pop()
-                fmt = self._own_format(current)
+                fmt = self._working_format(current)
                 found = self._compute(current, fmt or self._format)
                 self._known[id(current)] = (current, found, fmt)
 
-    def _own_format(self, node: Node) -> Format | None:
-        if node.op == "cast":
-            name = str(_attribute(node, "dtype")).rpartition(".")[2]
-            if name in FORMATS or name.startswith(("int", "uint", "bool", "float")):
-                return FORMATS.get(name)
-        if node.op in _FORMATLESS:
-            return None
-        found = [self._known[id(arg)][2] for arg in node.args if id(arg) in self._known]
+    def _settle_loops(self, first: Node) -> None:
+        """The range of a loop's value, and of all that go round with it: a fixed point.
+
+        Each begins as one round leaves it. What a round leaves is derived from that again and
+        again, and an end that moves may move for ever, until no end moves.
+        """
+
+        def onward(node: Node) -> Sequence[Node]:
+            return () if id(node) in kept else (*node.args, *(node.rounds or ()))
+
+        kept = self._known
+        loops = [node for node in reached((first,), onward) if node.rounds and id(node) not in kept]
+        self._known, self._once = dict(kept), True
+        for loop in loops:
+            self.of(loop)
+        self._once = False
+        held = {id(loop): self._known[id(loop)] for loop in loops}
+        for _ in range(6 * len(loops) + 1):  # an end of two moves twice, opens, and NaN comes once
+            self._known = {**kept, **held}
+            after = {id(loop): self._round(loop, held[id(loop)][1]) for loop in loops}
+            if all(after[key][1:] == held[key][1:] for key in held):
+                break
+            held = after
+        self._known = {**kept, **held}
+
+    def _round(self, loop: Node, found: Interval) -> tuple[Node, Interval, Format | None]:
+        """`found`, widened by what a round leaves that begins with what is held now."""
+        parts = (*loop.args, *(loop.rounds or ()))
+        for part in parts:
+            self._settle(part)
+        fmt = self._widest(parts)
+        taken = [self._argument(part, fmt or self._format) for part in parts]
+        return loop, _widened(found, *taken), fmt
+
+    def _working_format(self, node: Node) -> Format | None:
+        """The format that the op is computed in, as far as a cast says."""
+        if node.op == "cast" and (is_whole(_dtype(node)) or _dtype(node) in FORMATS):
+            return FORMATS.get(_dtype(node))
+        return self._widest(node.args)
+
+    def _widest(self, nodes: Sequence[Node]) -> Format | None:
+        found = [
+            self._known[id(arg)][2]
+            for arg in nodes
+            if id(arg) in self._known and arg.op not in _FORMATLESS
+        ]
         return max((f for f in found if f is not None), key=lambda f: f.precision, default=None)
 
     def _argument(self, arg: Node, fmt: Format) -> Interval:
+        """The range of an argument, as an op that is computed in the format takes it."""
         if arg.op == CONST:
             return _constant(arg, fmt)
-        return self._known[id(arg)][1] if id(arg) in self._known else ANYTHING
+        if id(arg) not in self._known:
+            return ANYTHING
+        return self._taken(arg, self._known[id(arg)][1], fmt)
+
+    def _taken(self, arg: Node, found: Interval, fmt: Format) -> Interval:
+        source = self._source(arg)
+        fits = source.precision <= fmt.precision and source.largest <= fmt.largest
+        return found if fits else rounded(found, fmt, source)
 
     def _is_part(self, part: Node, whole: Node, fmt: Format) -> bool:
         """Whether `whole` is a sum of all that `part` sums up, and of what is not negative."""
-        rest = _summands(whole)
-        for term in _summands(part):
+        rest = summands(whole)
+        for term in summands(part):
             if term.number not in [other.number for other in rest]:
                 return False
             rest = [other for other in rest if other.number != term.number]
@@ -112,9 +176,12 @@ class Ranges:
         if node.op == CONST:
             return _constant(node, fmt)
         if node.op in (INPUT, FREE):
-            return self._inputs(node)
-        args = [self._argument(arg, fmt) for arg in node.args]
-        if node.op == "where":
+            number = _NUMBERS.get(node.name) if node.op == FREE else None
+            return self._inputs(node) if number is None else constant(number, fmt)
+        # A number of the text is a float32 tensor before it is cast; other values are as they are.
+        taken = (FLOAT32 if node.args[0].op == CONST else FLOAT64) if node.op == "cast" else fmt
+        args = [self._argument(arg, taken) for arg in node.args]
+        if node.op in ("where", "np_where"):
             return self._where(node, args, fmt)
         if (
             node.op == "div"
@@ -126,12 +193,14 @@ class Ranges:
 
     def _of_args(self, node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
         if node.op == JOIN:
-            return _widened(*args) if node.name == LOOP else hull(*args) if args else UNKNOWN
+            if node.name == LOOP and not node.rounds:  # nobody knows what a round leaves
+                return ANYTHING
+            return hull(*args) if args else UNKNOWN
         if node.op == OPAQUE:
             return call_range(node, args, fmt)
         if node.op == "cast":
-            return cast(args[0], _attribute(node, "dtype"), fmt)
-        if node.op == "where":
+            return cast(args[0], _dtype(node), self._source(node.args[0]), fmt)
+        if node.op in ("where", "np_where"):
             return hull(args[1], args[2])
         return apply(node.op, args, fmt)
 
@@ -149,7 +218,10 @@ class Ranges:
             impossible = any(x.low > x.high for x in given.values())
             if impossible and not any(x.nan for x in given.values()):
                 continue
-            parts.append(found if impossible else self._again(branch, found, given, fmt, _AGAIN))
+            if not impossible:
+                again = self._again(branch, found, given, fmt, _AGAIN)
+                found = _both(found, self._taken(branch, again, fmt))
+            parts.append(found)
         return hull(*parts) if parts else hull(*args[1:])
 
     def _given(self, condition: Node, taken: bool) -> dict[int, Interval]:
@@ -180,8 +252,8 @@ class Ranges:
         """The range of a branch once more, with what its condition tells."""
         if node.number in given:
             return given[node.number]
-        if not given or not depth or node.op in (CONST, INPUT, FREE, JOIN, OPAQUE, "where"):
-            return found
+        if not given or not depth or node.op not in _ELEMENTWISE:
+            return found  # a condition tells of one element, and a sum is of them all
         own = self.format_of(node)
         args = [
             self._again(arg, self._argument(arg, own), given, own, depth - 1) for arg in node.args
@@ -198,6 +270,11 @@ _COMPARISONS: Mapping[str, tuple[str, str]] = {
     "not_equal": ("!=", "=="),
 }
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
+_ELEMENTWISE = frozenset(
+    "add sub mul div neg pow mod floordiv divide_no_nan multiply_no_nan xlogy logaddexp square "
+    "sqrt abs sign exp expm1 log log1p sigmoid log_sigmoid softplus tanh erf relu sin cos maximum "
+    "minimum clip round floor ceil cast stop_gradient".split()
+)
 _FORMATLESS = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
     "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero one_hot".split()
@@ -230,123 +307,34 @@ def _both(x: Interval, y: Interval) -> Interval:
 
 def _constant(node: Node, fmt: Format) -> Interval:
     value = node.value
-    return constant(float(value), fmt) if isinstance(value, (int, float)) else UNKNOWN
+    if isinstance(value, str):
+        return constant(_SPELLED[value], fmt) if value in _SPELLED else UNKNOWN
+    return UNKNOWN if value is None else constant(float(value), fmt)
 
 
-def _attribute(node: Node, name: str) -> object:
-    value = node.attrs.get(name)
-    return getattr(value, "text", value)
+_SPELLED = {"inf": _INF, "-inf": -_INF, "nan": math.nan}  # float("inf")
+_NUMBERS = {
+    f"{module}.{name}": value
+    for module in ("numpy", "math")
+    for name, value in {"inf": _INF, "nan": math.nan, "pi": math.pi, "e": math.e}.items()
+}
+
+
+def _dtype(node: Node) -> str:
+    """The dtype's own name: "float64" of `tf.float64`."""
+    value = node.attrs.get("dtype")
+    return str(getattr(value, "text", value)).rpartition(".")[2]
 
 
 def _widened(before: Interval, *after: Interval) -> Interval:
-    """A loop's value: an end that one round moves may move for ever."""
+    """A loop's value: an end that a round moves may move for ever, though first as far as 0."""
     once = hull(before, *after)
     low_kept = (once.low, once.low_open) == (before.low, before.low_open)
     high_kept = (once.high, once.high_open) == (before.high, before.high_open)
     return Interval(
-        once.low if low_kept else -_INF,
-        once.high if high_kept else _INF,
+        once.low if low_kept else 0.0 if once.low >= 0.0 else -_INF,
+        once.high if high_kept else 0.0 if once.high <= 0.0 else _INF,
         once.low_open and low_kept,
         once.high_open and high_kept,
         once.nan,
-    )
-
-
-# values whose operands belong together
-
-
-def _summands(node: Node) -> list[Node]:
-    if node.op != "add":
-        return [node]
-    return [term for arg in node.args for term in _summands(arg)]
-
-
-def narrowed(node: Node, found: Interval, fmt: Format) -> Interval:
-    """`found`, less what the node's operands cannot be at once."""
-    if node.op == "sub":
-        first, second = (_bare(arg) for arg in node.args)
-        if first.number == second.number:
-            return Interval(0.0, 0.0, nan=found.nan)
-        if _is_peak(second, first, _PEAKS) or _is_peak(first, second, ("min",)):
-            return minimum(found, point(0.0))
-        if _is_peak(first, second, _PEAKS) or _is_peak(second, first, ("min",)):
-            return maximum(found, point(0.0))
-        if _is_width(_unwrapped(first), _unwrapped(second)):
-            return maximum(found, point(0.0))
-    if node.op == "add" and is_minus_its_max(node):
-        return minimum(found, point(0.0))
-    if node.op == "sum":
-        return _narrowed_sum(node, found, fmt)
-    return found
-
-
-_PEAKS = ("max", "logsumexp")
-
-
-def _narrowed_sum(node: Node, found: Interval, fmt: Format) -> Interval:
-    """A softmax sums to 1 along its axis, and a product of unit vectors to a cosine."""
-    summed, axis = node.args[0], node.attrs.get("axis")
-    slack = 128.0 * fmt.unit
-    if summed.op == "softmax" and axis in (summed.attrs.get("axis"), None):
-        high = found.high if axis is None else 1.0 + slack
-        return replace(found, low=1.0 - slack, high=high, low_open=False)
-    vectors = [arg for arg in summed.args if arg.op == "l2_normalize"]
-    along = all(vector.attrs.get("axis") in (axis, None) for vector in vectors)
-    if summed.op in ("mul", "square") and len(vectors) == len(summed.args) and along:
-        return minimum(maximum(found, point(-1.0 - slack)), point(1.0 + slack))
-    return found
-
-
-def _bare(node: Node) -> Node:
-    """The value itself, whether the gradient goes through or not."""
-    while node.op in _GRADIENTLESS:
-        node = node.args[0]
-    return node
-
-
-def _unwrapped(node: Node) -> Node:
-    """The value before axes were added or taken out."""
-    while node.op in _RESHAPED or _is_new_axis(node):
-        node = node.args[0]
-    return node
-
-
-def _is_new_axis(node: Node) -> bool:
-    """`m[:, None]`"""
-    indices = node.args[1:]
-    return (
-        node.name == "[]"
-        and bool(indices)
-        and all(index.op == CONST and index.value is None for index in indices)
-    )
-
-
-def _is_width(first: Node, second: Node) -> bool:
-    """max(x) - min(x)"""
-    return (first.op, second.op) == ("max", "min") and (
-        _bare(first.args[0]).number == _bare(second.args[0]).number
-    )
-
-
-def _is_peak(shift: Node, value: Node, ops: tuple[str, ...]) -> bool:
-    """Whether `shift` is the maximum of `value`, or another of `ops`, along an axis or over all."""
-    shift = _unwrapped(shift)
-    if shift.op == "where" and shift.args[2].op in (CONST, "zeros_like"):
-        shift = _unwrapped(shift.args[1])  # where(is_finite(m), m, 0)
-    return shift.op in ops and _bare(shift.args[0]).number == value.number
-
-
-def is_minus_its_max(node: Node) -> bool:
-    """`x - max(x)`, the usual guard before an exponential; divided by a temperature or not."""
-    node = _unwrapped(node)
-    if node.op == "div":
-        return is_minus_its_max(node.args[0])
-    if node.op == "mul":
-        return any(is_minus_its_max(arg) for arg in node.args)
-    if node.op == "sub":
-        return _is_peak(node.args[1], _bare(node.args[0]), ("max",))
-    pairs = (node.args, node.args[::-1]) if node.op == "add" else ()
-    return any(
-        other.op == "neg" and _is_peak(other.args[0], _bare(value), ("max",))
-        for value, other in pairs
     )

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections import Counter
 from collections.abc import Iterable
+
+TRIES: tuple[type[ast.stmt], ...] = (ast.Try,)
+"""`try` with `except`, and with `except*`, of whose handlers several may run."""
+if sys.version_info >= (3, 11):
+    TRIES = (ast.Try, ast.TryStar)
 
 
 def captured_names(cases: Iterable[ast.match_case]) -> set[str]:

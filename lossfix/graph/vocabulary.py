@@ -39,6 +39,12 @@ READ_ONLY: Mapping[str, frozenset[str]] = {
 }
 """Names that are understood and never written, by column."""
 
+BY_NAME_ALONE: Mapping[str, frozenset[str]] = {
+    # the third of np.sum is the dtype, of np.average the weights, of np.argmax the place to write
+    "numpy": frozenset({"keepdims", "output_type", "direction"}),
+}
+"""Arguments that are understood by their name and not by their position, by column."""
+
 RETIRED: Mapping[str, Mapping[str, str]] = {
     "tf": dict.fromkeys(("mul", "sub", "neg", "select"), "TensorFlow 0.12"),
     "keras.backend": {"logsumexp": "Keras 2.12"},

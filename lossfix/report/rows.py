@@ -53,7 +53,8 @@ class FindingRow:
 class FileRow:
     """One file: its state, why, its findings, and the change that was made or would be.
 
-    `reads` are the other paths that the answer rests on, whether there is a file or not.
+    `reads` are the other paths that the answer rests on: of files, there or not, and of folders
+    that are missing.
     """
 
     path: str

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
-from lossfix.graph.ranges import is_minus_its_max
+from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
 

@@ -17,6 +17,7 @@ from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.terms import Apply, AttrVar, Const, Sharpness, Term, Var
+from lossfix.values import light
 
 _SUM = frozenset({"add", "sub", "neg"})
 _PRODUCT = frozenset({"mul", "div"})
@@ -28,6 +29,7 @@ _MIRRORED = {
 }
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _Signed:
     """An operand of a sum (`inverse` is false) or of a product (`inverse` marks a divisor)."""
@@ -37,6 +39,7 @@ class _Signed:
     inverse: bool = False
 
 
+@light
 @dataclass(frozen=True, slots=True)
 class _SignedTerm:
     term: Term
@@ -44,6 +47,7 @@ class _SignedTerm:
     inverse: bool = False
 
 
+@light
 @dataclass(frozen=True, eq=False, slots=True)
 class _State:
     """What has been bound so far."""

@@ -40,8 +40,9 @@ def interval_text(found: Interval) -> str:
 
 
 def _number(value: float) -> str:
-    """Six digits at most: `0.5`, `1e-07`, `inf`."""
-    return f"{value + 0.0:.6g}"
+    """Six digits, or nine where six make a 1 of what is beside 1: `0.5`, `1e-07`, `0.999999881`."""
+    text = f"{value + 0.0:.6g}"
+    return text if value == float(text) or abs(float(text)) != 1.0 else f"{value:.9g}"
 
 
 def _called(node: Node, unit: Unit) -> str:

@@ -15,8 +15,9 @@ from functools import lru_cache
 
 from lossfix.graph.conventions import speaks_of_loss
 from lossfix.graph.index import Index, Place
-from lossfix.graph.kinds import is_test, may_be_loss, stands_among_losses
+from lossfix.graph.kinds import is_test, kind_of, may_be_loss, stands_among_losses
 from lossfix.graph.module import MODULE_LEVEL
+from lossfix.graph.nodes import Kind
 from lossfix.graph.vocabulary import OPS, resolve
 from lossfix.rules.rule import Rule, Scope
 from lossfix.rules.terms import Apply, Const, subterms
@@ -40,6 +41,10 @@ _SINK_CALLS = tuple(
 )
 _FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
 _CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
+_LOSS_ARGUMENT = re.compile(
+    r"(?:(?<!\w)(?=loss\w*=[^=])|[(,]\s*)loss(?:es|_fn|_func|_function)?\s*=[^=]"
+)
+"""A loss that is handed over by a keyword, and none that is assigned as assignments are spaced."""
 _GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
 
 
@@ -106,6 +111,10 @@ class Words:
         losses: list[str] = []
         others: list[str] = []
         for name, place in index.places.items():
+            if kind_of(place, index, ()) is Kind.METRIC and not stands_among_losses(index.path):
+                if sinks and not is_test(place) and _trains_by_the_way(_text_of(place, text)):
+                    losses.append(name)
+                continue
             by_name = may_be_loss(place, index)
             part = "" if by_name or not (sinks or needs) else _text_of(place, text)
             if by_name or (sinks and not is_test(place) and self._may_train(part)):
@@ -120,6 +129,11 @@ class Words:
         if everything or self._may_train(top) or _in_unit(needs, top, index):
             losses.append(MODULE_LEVEL)
         return Worth(tuple(losses), tuple(others))
+
+
+def _trains_by_the_way(part: str) -> bool:
+    """Whether a function that is called after a metric takes a gradient, or hands over a loss."""
+    return _takes_gradient(part) or _LOSS_ARGUMENT.search(part) is not None
 
 
 def _takes_gradient(part: str) -> bool:

@@ -51,6 +51,20 @@ def test_equal_values_have_one_number(left, right):
     assert numbers[0] == numbers[1]
 
 
+@pytest.mark.parametrize(
+    "call",
+    ["np.sum(x, 1, np.float32)", "np.average(x, 0, y_true)", "np.max(x, 1, y_true)"],
+)
+def test_the_third_position_of_a_numpy_reduction_is_no_keepdims(call):
+    node = result(f"import numpy as np\nx = np.asarray(y_pred)\nreturn {call}")
+    assert node.op == "opaque"
+
+
+def test_a_numpy_reduction_takes_keepdims_by_its_name():
+    node = result("import numpy as np\nreturn np.sum(y_pred, 1, keepdims=True)")
+    assert (node.op, node.attrs["axis"], node.attrs["keepdims"]) == ("np_sum", 1, True)
+
+
 def test_a_name_that_was_assigned_again_is_another_value():
     found = unit("a = tf.exp(y_pred)\ny_pred = y_pred + 1\nb = tf.exp(y_pred)\nreturn a, b")
     first, second = found.nodes[-1].args

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +71,26 @@ def fixable(tmp_path: Path, between: str) -> list[str]:
 
 def test_a_name_that_nothing_binds_again_is_followed(tmp_path: Path) -> None:
     assert fixable(tmp_path, "") == ["LF106"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="`except*` came with Python 3.11")
+def test_each_of_several_handlers_may_have_bound_a_name(tmp_path: Path) -> None:
+    handlers = """
+    try:
+        tf.debugging.check_numerics(y_true, "labels")
+    except* ValueError:
+        x = y_true + 2
+    except* TypeError:
+        x = tf.nn.sigmoid(y_pred)
+"""
+    assert fixable(tmp_path, handlers) == []
+    others = re.sub("x = .*", "pass", handlers)
+    assert fixable(tmp_path, others) == ["LF106"]
+    log = "        tf.reduce_sum(tf.math.log(tf.nn.sigmoid(y_pred)))\n"
+    assert fixable(tmp_path, f"    try:\n{log}    except* ValueError:\n        pass\n") == [
+        "LF106",
+        "LF106",
+    ]
 
 
 @pytest.mark.parametrize("between", REBOUND.values(), ids=REBOUND)

@@ -55,3 +55,21 @@ def test_findings_with_and_without_the_gate_are_the_same(path):
 )
 def test_what_a_file_must_spell(text, passes):
     assert words_of(RULES).in_file(text, "plain.py") is passes
+
+
+METRIC = "import tensorflow as tf\n\n\ndef accuracy(model, x, hinted):\n    loss = model(x) / 2\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "lifted"),
+    [
+        ("return loss", ()),  # a metric holds no finding
+        ("return opt.minimize(loss)", ("accuracy",)),
+        ("model.compile(loss=hinted)", ("accuracy",)),
+        ("model.compile(hinted_loss=hinted)", ()),
+    ],
+)
+def test_a_metric_is_lifted_where_it_trains(line, lifted):
+    text = Text(METRIC + f"    {line}\n")
+    module = Module(Packages().index("", text.content), Packages())
+    assert words_of(RULES).units(module.index, text).losses == lifted
