@@ -14,7 +14,6 @@ from lossfix.lsp.verdicts import VERIFIED
 from lossfix.offers import Offer, fixed_alone, fixed_safely, offers_in, suppressed
 from lossfix.recheck import Checked, Noted
 from lossfix.report.titles import fix_title
-from lossfix.rewrite.diff import changes
 
 EXPLAIN = "lossfix.explain"
 
@@ -29,15 +28,19 @@ def actions_at(
     wanted: types.Range,
     context: types.CodeActionContext,
     abilities: Abilities,
+    whole: bool = True,
 ) -> list[types.CodeAction]:
-    """The actions for the findings on the lines of a range. Raises LossfixError."""
+    """The actions for the findings on the lines of a range. Raises LossfixError.
+
+    A part of a text that is not the `whole` has no action about all of it.
+    """
     found: list[types.CodeAction] = []
     if place.checked.error is not None:
         return found
-    lines = (wanted.start.line + 1, wanted.end.line + 1)
+    lines = place.sheet.lines(wanted)
     if wants(context.only, types.CodeActionKind.QuickFix):
         found += _quick_fixes(place, lines, abilities)
-    if wants(context.only, FIX_ALL) and _has_safe(place):
+    if whole and wants(context.only, FIX_ALL) and _has_safe(place):
         found.append(_fix_all(place))
     if not abilities.resolves:
         found = [action for action in found if _completed(action, place, abilities)]
@@ -139,8 +142,9 @@ def _has_safe(place: Place) -> bool:
 
 
 def _own(noted: Noted, place: Place) -> list[types.Diagnostic]:
-    one = Checked(place.question.text, (noted,))
-    return diagnostics_of(one, place.positions, place.uri, place.proofs, False)
+    shown = place.sheet.shown(noted)
+    one = Checked(place.question.text, (shown,) if shown is not None else ())
+    return diagnostics_of(one, place.sheet.positions, place.uri, place.proofs, False)
 
 
 def _completed(action: types.CodeAction, place: Place, abilities: Abilities) -> bool:
@@ -165,6 +169,8 @@ def complete(action: types.CodeAction, place: Place, abilities: Abilities) -> ty
             raise RewriteError("refuted: running both versions showed a difference")
         after = fixed_alone(question, data["key"])
     elif data["do"] == "suppress":
+        if data["version"] != place.version:
+            raise RewriteError("the text has changed; ask again")
         after = suppressed(question, data["code"], data["line"], data["end_line"])
     else:
         after = fixed_safely(question, place.refuted)
@@ -173,13 +179,16 @@ def complete(action: types.CodeAction, place: Place, abilities: Abilities) -> ty
 
 
 def workspace_edit(place: Place, after: str, abilities: Abilities) -> types.WorkspaceEdit:
-    """The change from the place's text to another, line by line."""
-    positions = place.positions
-    edits = [
-        types.TextEdit(positions.range(span), text)
-        for span, text in changes(place.question.text, after)
-    ]
+    """The change from the place's text to another. Raises RewriteError."""
+    made = place.sheet.changed(place.question.text, after)
     if not abilities.versioned:
-        return types.WorkspaceEdit(changes={place.uri: edits})
-    identifier = types.OptionalVersionedTextDocumentIdentifier(place.uri, place.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(identifier, edits)])
+        return types.WorkspaceEdit(changes={each.uri: each.edits for each in made})
+    return types.WorkspaceEdit(
+        document_changes=[
+            types.TextDocumentEdit(
+                types.OptionalVersionedTextDocumentIdentifier(each.uri, each.version),
+                list(each.edits),
+            )
+            for each in made
+        ]
+    )

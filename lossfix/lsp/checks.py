@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lossfix.graph.packages import Packages
-from lossfix.lsp.documents import Document
 from lossfix.lsp.options import Applied, Configurations
+from lossfix.lsp.places import Subject
 from lossfix.recheck import Checked, Noted, Rechecker
 from lossfix.report.rows import FileRow, State
 from lossfix.source.text import Text
@@ -53,7 +53,7 @@ class Checks:
         """Do something else in the thread that checks run in."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    async def current(self, document: Document) -> Current:
+    async def current(self, document: Subject) -> Current:
         """What is known of the document as it stands. Raises Superseded where it moves on."""
         uri, version = str(document.uri), document.version
         text, path = document.text.content, str(document.path)

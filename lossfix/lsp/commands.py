@@ -12,18 +12,17 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from lossfix.errors import LossfixError
 from lossfix.lsp.checks import Current
-from lossfix.lsp.documents import Document
 from lossfix.lsp.pages import rule_page
-from lossfix.lsp.places import Abilities, Place
+from lossfix.lsp.places import Abilities, Place, Subject
 from lossfix.lsp.proofs import Stopped
 from lossfix.lsp.server import LossfixServer
 from lossfix.question import Question
 from lossfix.rules.registry import every_rule, named
 
 
-def place_of(ls: LossfixServer, document: Document, current: Current) -> Place:
-    """The document's text with all that is known of it."""
-    config, path = current.applied.config, str(document.path)
+def place_of(ls: LossfixServer, subject: Subject, current: Current, uri: str) -> Place:
+    """A sheet of a text with all that is known of it; `uri` is the sheet's own."""
+    config, path = current.applied.config, str(subject.path)
     question = Question(
         Path(path),
         current.checked.text,
@@ -32,8 +31,7 @@ def place_of(ls: LossfixServer, document: Document, current: Current) -> Place:
         config.sharpness,
     )
     return Place(
-        document,
-        current.version,
+        ls.sheet(subject, uri),
         question,
         current.checked,
         ls.proofs(path, current),
@@ -70,9 +68,9 @@ def _cancel(ls: LossfixServer, uri: str, function: str) -> bool:
 
 async def _why(ls: LossfixServer, uri: str, function: str) -> dict[str, Any]:
     """Where the gradient of a loss is lost: words, and the 1-based line, 0 for none."""
-    document = _document(ls, uri)
+    subject = _subject(ls, uri)
     try:
-        found = dict(await ls.jobs.why(document, function))
+        found = dict(await ls.jobs.why(subject, function))
     except Stopped as stopped:
         return {"error": str(stopped)}
     if "error" in found:
@@ -106,9 +104,9 @@ async def _explain(ls: LossfixServer, code: str) -> dict[str, Any]:
 
 async def _preview(ls: LossfixServer, uri: str, line: int) -> dict[str, Any]:
     """The whole text as the fix on a line (1-based) leaves it, or with 0 as all safe ones do."""
-    document = _document(ls, uri)
-    current = await ls.current(document)
-    place = place_of(ls, document, current)
+    subject = _subject(ls, uri)
+    current = await ls.current(subject)
+    place = place_of(ls, subject, current, uri)
 
     def work() -> str:
         from lossfix.offers import fixed_alone, fixed_safely, offers_in
@@ -128,18 +126,20 @@ async def _preview(ls: LossfixServer, uri: str, line: int) -> dict[str, Any]:
 
 async def _losses(ls: LossfixServer, uri: str) -> list[dict[str, Any]]:
     """The losses of a document, each with the 1-based line of its `def`."""
-    document = ls.document(uri)
-    if document is None:
+    subject = ls.subject(uri)
+    if subject is None:
         return []
-    current = await ls.current(document)
-    return [{"name": loss.name, "line": loss.line} for loss in current.checked.losses]
+    current = await ls.current(subject)
+    sheet = ls.sheet(subject, uri)
+    places = [(loss.name, sheet.line(loss.line)) for loss in current.checked.losses]
+    return [{"name": name, "line": line} for name, line in places if line is not None]
 
 
-def _document(ls: LossfixServer, uri: str) -> Document:
-    document = ls.document(uri)
-    if document is None:
+def _subject(ls: LossfixServer, uri: str) -> Subject:
+    subject = ls.subject(uri)
+    if subject is None:
         raise JsonRpcInvalidParams(f"{uri} is not open")
-    return document
+    return subject
 
 
 COMMANDS = {

@@ -13,11 +13,11 @@ from lossfix.errors import LossfixError, RewriteError
 from lossfix.lsp import commands
 from lossfix.lsp.checks import Current, Superseded
 from lossfix.lsp.diagnostics import key_of
-from lossfix.lsp.documents import Document, Documents
+from lossfix.lsp.documents import Documents
 from lossfix.lsp.lenses import lens_of
 from lossfix.lsp.options import options_from
 from lossfix.lsp.pages import hover_page
-from lossfix.lsp.places import KINDS
+from lossfix.lsp.places import KINDS, Subject
 from lossfix.lsp.server import LossfixServer, path_of, plain
 
 _SERVER_CANCELLED = types.LSPErrorCodes.ServerCancelled
@@ -107,6 +107,20 @@ def _did_close(ls: LossfixServer, params: types.DidCloseTextDocumentParams) -> N
         ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, []))
 
 
+def _notebook_changed(ls: LossfixServer, params: Any) -> None:
+    """A notebook was opened, or its cells came, went or changed."""
+    notebook = ls.documents.get_notebook_document(notebook_uri=params.notebook_document.uri)
+    for cell in notebook.cells if notebook is not None else ():
+        ls.changed(cell.document)
+        return  # one cell speaks for all
+
+
+def _notebook_closed(ls: LossfixServer, params: types.DidCloseNotebookDocumentParams) -> None:
+    ls.checks.close(params.notebook_document.uri)
+    for cell in params.cell_text_documents:
+        ls.text_document_publish_diagnostics(types.PublishDiagnosticsParams(cell.uri, []))
+
+
 def _files_changed(ls: LossfixServer, params: types.DidChangeWatchedFilesParams) -> None:
     ls.files_changed(path_of(change.uri) for change in params.changes)
 
@@ -140,9 +154,9 @@ async def _diagnostic(
     )
 
 
-async def _checked(ls: LossfixServer, document: Document) -> Current:
+async def _checked(ls: LossfixServer, subject: Subject) -> Current:
     try:
-        return await ls.checks.current(document)
+        return await ls.checks.current(subject)
     except Superseded:
         again = {"retriggerRequest": True}
         raise JsonRpcException("the text has changed", _SERVER_CANCELLED, again) from None
@@ -171,19 +185,20 @@ async def _workspace_diagnostic(
 
 
 async def _hover(ls: LossfixServer, params: types.HoverParams) -> types.Hover | None:
-    document = ls.document(params.text_document.uri)
-    if document is None:
+    uri = params.text_document.uri
+    subject = ls.subject(uri)
+    if subject is None:
         return None
-    found = await _checked(ls, document)
-    positions = document.positions
-    offset = positions.offset(params.position)
-    proofs = ls.proofs(str(document.path), found)
+    found = await _checked(ls, subject)
+    sheet = ls.sheet(subject, uri)
+    offset = sheet.positions.offset(params.position)
+    proofs = ls.proofs(str(subject.path), found)
     pages: list[str] = []
     place: types.Range | None = None
-    for noted in found.checked.findings:
+    for noted in filter(None, map(sheet.shown, found.checked.findings)):
         row = noted.row
-        area = positions.range_of(row.line, row.column, row.end_line, row.end_column)
-        span = positions.span(area)
+        area = sheet.positions.range_of(row.line, row.column, row.end_line, row.end_column)
+        span = sheet.positions.span(area)
         if span.start <= offset <= span.end:
             rule = next(r for r in found.applied.rules if r.code == row.code)
             pages.append(hover_page(row, rule, proofs.get(key_of(noted))))
@@ -206,21 +221,20 @@ def _marked_up(ls: LossfixServer, page: str) -> types.MarkupContent:
 async def _code_lens(
     ls: LossfixServer, params: types.CodeLensParams
 ) -> list[types.CodeLens] | None:
-    document = ls.document(params.text_document.uri)
-    if document is None or not ls.configurations.options.lens:
+    uri = params.text_document.uri
+    subject = ls.subject(uri)
+    if subject is None or not ls.configurations.options.lens:
         return None
-    found = await _checked(ls, document)
-    uri, path, about = str(document.uri), str(document.path), ls.about(found)
-    return [
-        lens_of(
-            loss,
-            found.checked,
-            uri,
-            ls.verdicts.of(path, loss.name, found.checked, about),
-            ls.jobs.is_running(uri, loss.name),
-        )
-        for loss in found.checked.losses
-    ]
+    found = await _checked(ls, subject)
+    sheet, path, about = ls.sheet(subject, uri), str(subject.path), ls.about(found)
+    lenses: list[types.CodeLens] = []
+    for loss in found.checked.losses:
+        line = sheet.line(loss.line)
+        if line is not None:
+            ran = ls.verdicts.of(path, loss.name, found.checked, about)
+            running = ls.jobs.is_running(uri, loss.name)
+            lenses.append(lens_of(loss, line, found.checked, uri, ran, running))
+    return lenses
 
 
 # actions
@@ -229,16 +243,17 @@ async def _code_lens(
 async def _code_action(
     ls: LossfixServer, params: types.CodeActionParams
 ) -> list[types.CodeAction] | None:
-    document = ls.document(params.text_document.uri)
-    if document is None:
+    uri = params.text_document.uri
+    subject = ls.subject(uri)
+    if subject is None:
         return None
-    found = await _checked(ls, document)
+    found = await _checked(ls, subject)
     from lossfix.lsp.actions import actions_at
 
-    place = commands.place_of(ls, document, found)
-    abilities = commands.abilities(ls)
+    place = commands.place_of(ls, subject, found, uri)
+    abilities, whole = commands.abilities(ls), not ls.is_cell(uri)
     work: Callable[[], list[types.CodeAction]] = lambda: actions_at(  # noqa: E731
-        place, params.range, params.context, abilities
+        place, params.range, params.context, abilities, whole
     )
     try:
         return await ls.checks.run(work)
@@ -250,13 +265,13 @@ async def _resolve(ls: LossfixServer, action: types.CodeAction) -> types.CodeAct
     data = action.data
     if action.edit is not None or not isinstance(data, dict) or "uri" not in data:
         return action
-    document = ls.document(data["uri"])
-    if document is None:
+    subject = ls.subject(data["uri"])
+    if subject is None:
         raise JsonRpcException("the document is not open any more", _MODIFIED)
-    found = await _checked(ls, document)
+    found = await _checked(ls, subject)
     from lossfix.lsp.actions import complete
 
-    place = commands.place_of(ls, document, found)
+    place = commands.place_of(ls, subject, found, data["uri"])
     abilities = commands.abilities(ls)
     try:
         return await ls.checks.run(lambda: complete(action, place, abilities))
@@ -272,6 +287,9 @@ _FEATURES: dict[str, tuple[Callable[..., Any], Any]] = {
     types.TEXT_DOCUMENT_DID_CHANGE: (_did_change, None),
     types.TEXT_DOCUMENT_DID_SAVE: (_did_save, None),
     types.TEXT_DOCUMENT_DID_CLOSE: (_did_close, None),
+    types.NOTEBOOK_DOCUMENT_DID_OPEN: (_notebook_changed, None),
+    types.NOTEBOOK_DOCUMENT_DID_CHANGE: (_notebook_changed, None),
+    types.NOTEBOOK_DOCUMENT_DID_CLOSE: (_notebook_closed, None),
     types.WORKSPACE_DID_CHANGE_WATCHED_FILES: (_files_changed, None),
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: (_settings_changed, None),
     types.TEXT_DOCUMENT_DIAGNOSTIC: (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
-from lossfix.lsp.documents import Document
+from lossfix.lsp.places import Subject
 from lossfix.lsp.proofs import Event, Proofs, Stopped
 from lossfix.lsp.verdicts import REFUTED, VERIFIED, Proof, Ran
 
@@ -55,10 +55,10 @@ class Jobs:
 
     async def _verify(self, uri: str, function: str) -> dict[str, Any]:
         server = self.server
-        document = server.document(uri)
-        if document is None:
+        subject = server.subject(uri)
+        if subject is None:
             return {"outcome": "not run", "error": "the document is not open"}
-        current = await server.current(document)
+        current = await server.current(subject)
         if current.checked.error is not None:
             return {"outcome": "not run", "error": current.checked.error.reason}
         progress = _Progress(server, f"lossfix: verifying {function or 'the module'}")
@@ -71,7 +71,7 @@ class Jobs:
             if "trial" in event:
                 proofs.append(Proof(**event["trial"]))
 
-        request = self._request("verify", document, current, function)
+        request = self._request("verify", subject, current, function)
         try:
             last = await self.proofs.ask(request, told)
         except Stopped as stopped:
@@ -88,7 +88,7 @@ class Jobs:
             return {"outcome": "not run", "error": last["error"]}
         ran = Ran(str(last["outcome"]), tuple(proofs))
         key = current.checked.key_of(function)
-        server.verdicts.put(str(document.path), function, key, server.about(current), ran)
+        server.verdicts.put(str(subject.path), function, key, server.about(current), ran)
         progress.end(ran.outcome)
         self._finished(uri, *_summary(function, ran))
         return {
@@ -99,24 +99,24 @@ class Jobs:
             ],
         }
 
-    async def why(self, document: Document, function: str) -> Event:
+    async def why(self, subject: Subject, function: str) -> Event:
         """Where a loss's gradient is lost. Raises Stopped."""
-        current = await self.server.current(document)
+        current = await self.server.current(subject)
         progress = _Progress(self.server, f"lossfix: tracing {function}")
         await progress.begin(lambda: None)
         try:
-            request = self._request("why", document, current, function)
+            request = self._request("why", subject, current, function)
             return await self.proofs.ask(request, lambda _: None)
         finally:
             progress.end("done")
 
     def _request(
-        self, job: str, document: Document, current: Current, function: str
+        self, job: str, subject: Subject, current: Current, function: str
     ) -> Mapping[str, Any]:
         config, options = current.applied.config, self.server.configurations.options
         return {
             "job": job,
-            "path": str(document.path),
+            "path": str(subject.path),
             "text": current.checked.text,
             "function": function,
             "codes": [rule.code for rule in current.applied.rules],

@@ -13,10 +13,10 @@ VERIFY, CANCEL = "lossfix.verify", "lossfix.cancel"
 
 
 def lens_of(
-    loss: Loss, checked: Checked, uri: str, ran: Ran | None, running: bool
+    loss: Loss, line: int, checked: Checked, uri: str, ran: Ran | None, running: bool
 ) -> types.CodeLens:
-    """The lens of one loss, on the line of its `def`."""
-    start = types.Position(loss.line - 1, 0)
+    """The lens of one loss, on the line of its `def`, from 1."""
+    start = types.Position(line - 1, 0)
     if running:
         command = types.Command("Verifying… (cancel)", CANCEL, arguments=[uri, loss.name])
     else:

@@ -22,6 +22,7 @@ from lossfix.lsp.diagnostics import SOURCE, diagnostics_of
 from lossfix.lsp.documents import Document, Documents
 from lossfix.lsp.jobs import Jobs
 from lossfix.lsp.options import SECTION, Configurations, Options, options_from
+from lossfix.lsp.places import Sheet, Subject
 from lossfix.lsp.verdicts import Proof, Verdicts
 
 LANGUAGES = ("python",)
@@ -44,8 +45,7 @@ class LossfixServer(LanguageServer):
         self.checks = Checks(self.configurations)
         self.verdicts = Verdicts()
         self.jobs = Jobs(self)
-        self.pulled: set[str] = set()  # documents whose diagnostics the client asks for
-        self._pushes: dict[str, asyncio.Task[None]] = {}
+        self.pushes: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
 
     # what the client can do
@@ -87,13 +87,32 @@ class LossfixServer(LanguageServer):
     def is_cell(self, uri: str) -> bool:
         return self.documents.get_notebook_document(cell_uri=uri) is not None
 
-    async def current(self, document: Document) -> Current:
-        """What is known of the document's newest text."""
+    def subject(self, uri: str) -> Subject | None:
+        """What is checked as one text: an open document, or the notebook that has a cell."""
+        if self.is_cell(uri) and self.configurations.options.enable:
+            from lossfix.lsp.notebooks import joint_of
+
+            return joint_of(self, uri)
+        return self.document(uri)
+
+    def sheet(self, subject: Subject, uri: str) -> Sheet:
+        """The part of a text that an address stands for."""
+        if isinstance(subject, Document):
+            return Sheet(str(subject.uri), subject.version, subject.positions)
+        from lossfix.lsp.notebooks import CellSheet, Joint
+
+        assert isinstance(subject, Joint)
+        number = subject.number(uri)
+        cell = subject.cells[number - 1]
+        return CellSheet(uri, cell.version, cell.positions, subject, number)
+
+    async def current(self, subject: Subject) -> Current:
+        """What is known of the newest text. Raises Superseded where a document was closed."""
         while True:
             try:
-                return await self.checks.current(document)
+                return await self.checks.current(subject)
             except Superseded:
-                if self.documents.document(str(document.uri)) is not document:
+                if self.documents.document(str(subject.uri)) is not subject:
                     raise
 
     def about(self, current: Current) -> object:
@@ -121,15 +140,15 @@ class LossfixServer(LanguageServer):
     def changed(self, uri: str) -> None:
         """The text of a document is another: push its diagnostics, where they are not asked for."""
         if self.is_cell(uri):
-            from lossfix.lsp.notebooks import cell_changed
+            from lossfix.lsp.notebooks import push
 
-            cell_changed(self, uri)
+            push(self, uri)
             return
         if self.pulls:
             return
-        running = self._pushes.get(uri)
+        running = self.pushes.get(uri)
         if running is None or running.done():
-            self._pushes[uri] = asyncio.ensure_future(self._push(uri))
+            self.pushes[uri] = asyncio.ensure_future(self._push(uri))
 
     async def _push(self, uri: str) -> None:
         """Publishes until what was published is of the newest text."""

@@ -70,7 +70,9 @@ def code_server(parts, vsix, tmp_path):
             }
         )
     )
-    path = os.pathsep.join([str(_ROOT), str(_ROOT / "transforms"), os.environ.get("PYTHONPATH", "")])
+    path = os.pathsep.join(
+        [str(_ROOT), str(_ROOT / "transforms"), os.environ.get("PYTHONPATH", "")]
+    )
     environment = {
         **os.environ,
         "PYTHONPATH": path.rstrip(os.pathsep),

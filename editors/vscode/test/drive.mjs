@@ -57,7 +57,7 @@ async function work() {
 
   await goTo("7:45");
   await command("Show or Focus Hover");
-  const hover = page.locator(".monaco-hover:visible", { hasText: "LF102" }).first();
+  const hover = page.locator(".monaco-hover:visible", { hasText: "LF102 cross-entropy" }).first();
   await hover.waitFor();
   seen.hover = (await hover.innerText()).slice(0, 2000);
   await pause(300);
@@ -91,8 +91,8 @@ async function work() {
   await command("lossfix: Preview the rewrite");
   await page.locator(".monaco-diff-editor").first().waitFor();
   await pause(1200);
-  seen.diff = (await page.locator(".monaco-diff-editor .editor.modified .view-lines").first().innerText())
-    .replace(/\u00a0/g, " ");
+  const shown = await page.locator(".monaco-diff-editor").first().innerText();
+  seen.diff = shown.replace(/\u00a0/g, " ");
   await shot("diff");
 
   await open();
