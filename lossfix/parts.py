@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from bisect import bisect_right
-from collections import Counter, OrderedDict, defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,13 +60,23 @@ class _Said:
 
 
 class Parts:
-    """A parsed text in parts and groups; `rest` is whatever else their findings depend on."""
+    """A parsed text in parts and groups; `rest` is whatever else their findings depend on.
 
-    def __init__(self, tree: ast.Module, text: Text, rest: object = None) -> None:
+    `before` are the parts of an earlier text: what is the same in both is not looked at again.
+    """
+
+    def __init__(
+        self, tree: ast.Module, text: Text, rest: object = None, before: Parts | None = None
+    ) -> None:
         self.parts, trees = _parts(tree, text)
+        known = before.said if before is not None else {}
+        self.said: dict[str, _Said] = {
+            part.text: known.get(part.text) or _said(part, statements)
+            for part, statements in zip(self.parts, trees, strict=True)
+        }
         self._firsts = [part.first for part in self.parts]
         self._starts = {part.id: part.first for part in self.parts}
-        self.groups = _groups(self.parts, trees, rest)
+        self.groups = _groups(self.parts, [self.said[part.text] for part in self.parts], rest)
 
     def within(self, line: int) -> tuple[PartId, int]:
         """The part that a line stands in, and which line of it that is."""
@@ -78,13 +88,10 @@ class Parts:
         return self._starts[part] + inside
 
 
-def _groups(
-    parts: Sequence[Part], trees: Sequence[Sequence[ast.stmt]], rest: object
-) -> list[Group]:
+def _groups(parts: Sequence[Part], said: Sequence[_Said], rest: object) -> list[Group]:
     named: defaultdict[str, list[int]] = defaultdict(list)
     for number, part in enumerate(parts):
         named[part.name].append(number)
-    said = [_said(part, tree) for part, tree in zip(parts, trees, strict=True)]
     joined = list(range(len(parts)))
     for other in named[TOP]:
         _join(joined, named[TOP][0], other)
@@ -177,23 +184,12 @@ def _parts(tree: ast.Module, text: Text) -> tuple[list[Part], list[list[ast.stmt
 
 
 def _said(part: Part, statements: Sequence[ast.stmt]) -> _Said:
-    """What is remembered of the part's text, or worked out from its statements."""
-    known = _SAID.pop(part.text, None)
-    if known is None:
-        known = _Said(
-            frozenset(_WORD.findall(part.text)),
-            any(map(_calls_parameter, statements)),
-            frozenset(_passed(statements)),
-            tuple(map(_binding, statements)) if part.name == TOP else (),
-        )
-    _SAID[part.text] = known
-    if len(_SAID) > _MOST:
-        _SAID.popitem(last=False)
-    return known
-
-
-_SAID: OrderedDict[str, _Said] = OrderedDict()
-_MOST = 2_000  # texts of parts that are remembered
+    return _Said(
+        frozenset(_WORD.findall(part.text)),
+        any(map(_calls_parameter, statements)),
+        frozenset(_passed(statements)),
+        tuple(map(_binding, statements)) if part.name == TOP else (),
+    )
 
 
 def _calls_parameter(statement: ast.stmt) -> bool:

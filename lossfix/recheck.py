@@ -112,6 +112,7 @@ class Rechecker:
         self.packages = packages
         self._answers: dict[int, _Answer] = {}
         self._good: Checked | None = None
+        self._parts: Parts | None = None
 
     def forget(self) -> None:
         """Drop what rests on other files, which have changed."""
@@ -138,7 +139,7 @@ class Rechecker:
         self.packages.clear_reads()
         module = lifted(source, self.packages, roles)
         asked = hash((tuple(rule.code for rule in rules), roles))
-        parts = Parts(module.tree, view, asked)
+        parts = self._parts = Parts(module.tree, view, asked, self._parts)
         answers: dict[int, _Answer] = {}
         if may_speak_to_lossfix(text):  # a comment may speak of the whole file
             found = _guarded(source, lambda: find_in(module, view, rules, None, None))

@@ -15,15 +15,13 @@ from lossfix.config import is_excluded
 from lossfix.errors import LossfixError, SourceError
 from lossfix.job import Job
 from lossfix.lsp.diagnostics import rows_as_diagnostics
-from lossfix.many import check_many
+from lossfix.lsp.scan import rows_of
 from lossfix.report.rows import FileRow
 from lossfix.source.files import python_files, read_source
 
 if TYPE_CHECKING:
     from lossfix.lsp.documents import Encoding
     from lossfix.lsp.server import LossfixServer
-
-_PROCESSES = 1  # beside the server's own; a workspace is no hurry
 
 
 async def reports(
@@ -43,7 +41,7 @@ async def reports(
     jobs = [job for path in new if (job := _job(ls, path)) is not None]
     rows: list[FileRow] = []
     if jobs:
-        rows = await loop.run_in_executor(None, lambda: check_many(jobs, jobs=_PROCESSES))
+        rows = await rows_of(jobs)
     encoding = ls.documents.position_encoding
     found = {row.path: row for row in rows}
     made: list[types.WorkspaceDocumentDiagnosticReport] = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,11 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from lossfix.errors import LossfixError
 from lossfix.lsp.checks import Current
+from lossfix.lsp.jobs import Progress
 from lossfix.lsp.pages import rule_page
 from lossfix.lsp.places import Abilities, Place, Subject
 from lossfix.lsp.proofs import Stopped
+from lossfix.lsp.reports import NoReport, write_report
 from lossfix.lsp.server import LossfixServer
 from lossfix.question import Question
 from lossfix.rules.registry import every_rule, named
@@ -88,8 +89,7 @@ async def _explain(ls: LossfixServer, code: str) -> dict[str, Any]:
     window = ls.client_capabilities.window
     shows = window.show_document if window else None
     if shows is not None and shows.support:
-        path = Path(tempfile.gettempdir()) / f"lossfix-{os.getuid()}" / f"{rule.code}.md"
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        path = ls.folder() / f"{rule.code}.md"
         path.write_text(page, encoding="utf-8")
         try:
             await ls.window_show_document_async(
@@ -124,6 +124,25 @@ async def _preview(ls: LossfixServer, uri: str, line: int) -> dict[str, Any]:
     return {"before": place.question.text, "after": after}
 
 
+async def _report(ls: LossfixServer, uri: str) -> dict[str, Any]:
+    """The HTML report of a document as it is on disk: where it was written."""
+    subject = _subject(ls, uri)
+    options = ls.configurations.options
+    task = asyncio.ensure_future(
+        write_report(str(subject.path), ls.folder(), options.device, options.inputs)
+    )
+    progress = Progress(ls, "lossfix: writing the report")
+    await progress.begin(task.cancel)
+    try:
+        return {"path": str(await task)}
+    except NoReport as error:
+        return {"error": str(error)}
+    except asyncio.CancelledError:
+        return {"error": "stopped"}
+    finally:
+        progress.end("done")
+
+
 async def _losses(ls: LossfixServer, uri: str) -> list[dict[str, Any]]:
     """The losses of a document, each with the 1-based line of its `def`."""
     subject = ls.subject(uri)
@@ -149,4 +168,5 @@ COMMANDS = {
     "lossfix.explain": _explain,
     "lossfix.preview": _preview,
     "lossfix.losses": _losses,
+    "lossfix.report": _report,
 }

@@ -61,7 +61,7 @@ class Jobs:
         current = await server.current(subject)
         if current.checked.error is not None:
             return {"outcome": "not run", "error": current.checked.error.reason}
-        progress = _Progress(server, f"lossfix: verifying {function or 'the module'}")
+        progress = Progress(server, f"lossfix: verifying {function or 'the module'}")
         await progress.begin(lambda: self.cancel(uri, function))
         proofs: list[Proof] = []
 
@@ -102,7 +102,7 @@ class Jobs:
     async def why(self, subject: Subject, function: str) -> Event:
         """Where a loss's gradient is lost. Raises Stopped."""
         current = await self.server.current(subject)
-        progress = _Progress(self.server, f"lossfix: tracing {function}")
+        progress = Progress(self.server, f"lossfix: tracing {function}")
         await progress.begin(lambda: None)
         try:
             request = self._request("why", subject, current, function)
@@ -147,7 +147,7 @@ def _summary(function: str, ran: Ran) -> tuple[str, types.MessageType]:
     return f"{name}: {worst.title}: {worst.line}{more}", kind
 
 
-class _Progress:
+class Progress:
     """A progress bar of the client, where it has one, that can be cancelled."""
 
     def __init__(self, server: LossfixServer, title: str) -> None:

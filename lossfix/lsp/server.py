@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import gc
 import os
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from lsprotocol import types
@@ -47,6 +49,7 @@ class LossfixServer(LanguageServer):
         self.jobs = Jobs(self)
         self.pushes: dict[str, asyncio.Task[None]] = {}
         self._told: set[str] = set()
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     # what the client can do
 
@@ -184,6 +187,12 @@ class LossfixServer(LanguageServer):
     def refresh_lenses(self) -> None:
         if self.refreshes("code_lens"):
             self.workspace_code_lens_refresh(None)
+
+    def folder(self) -> Path:
+        """Where pages that a client is to open are written; gone with the server."""
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="lossfix-pages-")
+        return Path(self._folder.name)
 
     # telling
 

@@ -247,6 +247,16 @@ async def test_files_that_are_not_open_are_checked_once(editor):
     assert again.kind == "unchanged"
 
 
+async def test_many_files_that_are_not_open_are_checked_elsewhere(editor):
+    for number in range(25):
+        (editor.root / f"closed_{number}.py").write_text(SEED)
+    await editor.start(vscode_like())
+    report = await editor.client.workspace_diagnostic_async(
+        types.WorkspaceDiagnosticParams(previous_result_ids=[])
+    )
+    assert [len(each.items) for each in report.items] == [1] * 25
+
+
 async def test_a_helper_of_another_file_is_read_again_when_it_changes(editor):
     helper = editor.root / "ops.py"
     helper.write_text("import tensorflow as tf\n\n\ndef soft(x):\n    return tf.nn.relu(x)\n")
@@ -264,3 +274,12 @@ async def test_a_helper_of_another_file_is_read_again_when_it_changes(editor):
     )
     after = {item.code for item in (await editor.pull(uri)).items}
     assert before != after
+
+
+async def test_a_report_is_written_or_it_is_said_why_not(editor):
+    await editor.start(vscode_like())
+    uri = editor.open("import tensorflow as tf\n")
+    found = await editor.run("lossfix.report", uri)
+    assert set(found) in ({"path"}, {"error"})
+    if "path" in found:
+        assert "<html" in open(found["path"]).read()  # noqa: SIM115

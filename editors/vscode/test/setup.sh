@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Brings what the test in a real VS Code needs into a folder: code-server and playwright-core by
-# npm. Chromium, ripgrep and libkrb5-dev come from the system. Run: setup.sh FOLDER
+# npm; Chromium, ripgrep and libkrb5-dev by apt-get where they are missing. Run: setup.sh FOLDER
 set -euo pipefail
 mkdir -p "$1" && cd "$1"
 [ -f ready ] && exit 0
+if ! command -v chromium > /dev/null || ! command -v rg > /dev/null; then
+  apt-get install -y -q chromium ripgrep libkrb5-dev || {
+    apt-get update -q && apt-get install -y -q chromium ripgrep libkrb5-dev
+  }
+fi
 for program in node npm chromium rg g++ make; do
   command -v "$program" > /dev/null || { echo "setup.sh: there is no $program" >&2; exit 1; }
 done
