@@ -7,12 +7,12 @@ from typing import Any
 
 from lsprotocol import types
 
+from lossfix.editing.offers import Offer, fixed_alone, fixed_safely, offers_in, suppressed
+from lossfix.editing.recheck import Checked, Noted
 from lossfix.errors import LossfixError, RewriteError
 from lossfix.lsp.diagnostics import diagnostics_of, key_of
 from lossfix.lsp.places import FIX_ALL, Abilities, Place
 from lossfix.lsp.verdicts import VERIFIED
-from lossfix.offers import Offer, fixed_alone, fixed_safely, offers_in, suppressed
-from lossfix.recheck import Checked, Noted
 from lossfix.report.titles import fix_title
 
 EXPLAIN = "lossfix.explain"

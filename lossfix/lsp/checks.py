@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from lossfix.editing.recheck import Checked, Noted, Rechecker
 from lossfix.graph.packages import Packages
 from lossfix.lsp.options import Applied, Configurations
 from lossfix.lsp.places import Subject
-from lossfix.recheck import Checked, Noted, Rechecker
 from lossfix.report.rows import FileRow, State
 from lossfix.source.text import Text
 

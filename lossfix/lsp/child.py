@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
+from lossfix.editing.question import Question
+from lossfix.editing.trials import Trial, outcome_of, trials_of, why
 from lossfix.errors import LossfixError
 from lossfix.proving import Prover
-from lossfix.question import Question
 from lossfix.report.as_json import dumps
 from lossfix.report.verdict_text import verdict_line, verdict_text
 from lossfix.rules.registry import every_rule
 from lossfix.source.roles import RoleOverrides
-from lossfix.trials import Trial, outcome_of, trials_of, why
 from lossfix.verify import Options
 from lossfix.verify.sandbox import die_with_parent
 

@@ -9,6 +9,7 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
+from lossfix.editing.question import Question
 from lossfix.errors import LossfixError
 from lossfix.lsp.checks import Current
 from lossfix.lsp.jobs import Progress
@@ -17,7 +18,6 @@ from lossfix.lsp.places import Abilities, Place, Subject
 from lossfix.lsp.proofs import Stopped
 from lossfix.lsp.reports import NoReport, write_report
 from lossfix.lsp.server import LossfixServer
-from lossfix.question import Question
 from lossfix.rules.registry import every_rule, named
 
 
@@ -109,7 +109,7 @@ async def _preview(ls: LossfixServer, uri: str, line: int) -> dict[str, Any]:
     place = place_of(ls, subject, current, uri)
 
     def work() -> str:
-        from lossfix.offers import fixed_alone, fixed_safely, offers_in
+        from lossfix.editing.offers import fixed_alone, fixed_safely, offers_in
 
         if line > 0:
             for offer in offers_in(place.question, lines=(line, line)):

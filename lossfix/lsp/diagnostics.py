@@ -8,9 +8,9 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import from_fs_path
 
+from lossfix.editing.recheck import Checked, Note, Noted
 from lossfix.lsp.documents import Encoding, Positions
 from lossfix.lsp.verdicts import REFUTED, Proof
-from lossfix.recheck import Checked, Note, Noted
 from lossfix.report.rows import FindingRow
 from lossfix.rules.own import UNUSED_SUPPRESSION
 from lossfix.source.text import Text

@@ -6,8 +6,8 @@ from collections import Counter
 
 from lsprotocol import types
 
+from lossfix.editing.recheck import Checked, Loss
 from lossfix.lsp.verdicts import NOT_RUN, REFUTED, VERIFIED, Ran
-from lossfix.recheck import Checked, Loss
 
 VERIFY, CANCEL = "lossfix.verify", "lossfix.cancel"
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
+from lossfix.editing.recheck import Note, Noted
 from lossfix.errors import LossfixError, RewriteError
 from lossfix.lsp.checks import Superseded
 from lossfix.lsp.diagnostics import diagnostics_of
 from lossfix.lsp.documents import Document
 from lossfix.lsp.places import Change, Sheet
-from lossfix.recheck import Note, Noted
 from lossfix.rewrite.diff import changes
 from lossfix.source.cells import CellError, Joined, join
 from lossfix.source.text import Text

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from lsprotocol import types
 
+from lossfix.editing.question import Question
+from lossfix.editing.recheck import Checked, Noted
 from lossfix.lsp.documents import Positions
 from lossfix.lsp.verdicts import Proof
-from lossfix.question import Question
-from lossfix.recheck import Checked, Noted
 from lossfix.rewrite.diff import changes
 from lossfix.source.text import Text
 

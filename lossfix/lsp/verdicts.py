@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lossfix.recheck import Checked
+from lossfix.editing.recheck import Checked
 
 _MOST = 500  # functions whose verdicts are kept
 VERIFIED, REFUTED, NOT_RUN = "verified", "refuted", "not run"

@@ -2,7 +2,8 @@
 # Brings what the test in a real VS Code needs into a folder: code-server and playwright-core by
 # npm; Chromium, ripgrep and libkrb5-dev by apt-get where they are missing. Run: setup.sh FOLDER
 set -euo pipefail
-mkdir -p "$1" && cd "$1"
+folder="$(mkdir -p "$1" && cd "$1" && pwd)"
+cd "$folder"
 [ -f ready ] && exit 0
 if ! command -v chromium > /dev/null || ! command -v rg > /dev/null; then
   apt-get install -y -q chromium ripgrep libkrb5-dev || {
@@ -26,4 +27,4 @@ ln -sf "$(command -v rg)" node_modules/@vscode/ripgrep/bin/rg
 ln -sfn node_modules node_modules.asar
 (cd bin/remote-cli && ln -sf code-linux.sh code-server)
 (cd bin/helpers && ln -sf browser-linux.sh browser.sh)
-touch "$1/ready"
+touch "$folder/ready"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from lossfix.editing.offers import Offer, fixed_alone, fixed_safely, offers_in
+from lossfix.editing.question import Question
 from lossfix.errors import RewriteError
-from lossfix.offers import Offer, fixed_alone, fixed_safely, offers_in
 from lossfix.proving import Prover, rules_at
-from lossfix.question import Question
 from lossfix.report.alone import alone
 from lossfix.report.titles import fix_title
 from lossfix.report.why_text import why_text

@@ -1,8 +1,8 @@
 """Checking a text again while it is edited: only the functions that changed are lifted again.
 
-What was found in a group of functions is kept with that group's key (`lossfix.parts`), and moves
-with its lines. A text that does not parse has the findings of the last one that did, where its
-lines are still there.
+What was found in a group of functions is kept with that group's key (`lossfix.editing.parts`), and
+moves with its lines. A text that does not parse has the findings of the last one that did, where
+its lines are still there.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lossfix.check import lifted, may_hold_a_finding, with_problems
+from lossfix.editing.parts import TOP, PartId, Parts
 from lossfix.errors import SourceError
 from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import MODULE_LEVEL, NO_OVERRIDES, Module
 from lossfix.graph.nodes import Node
 from lossfix.graph.packages import Packages
-from lossfix.parts import TOP, PartId, Parts
 from lossfix.report.rows import FindingRow, finding_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import Finding, Site, site_of

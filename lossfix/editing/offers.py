@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lossfix.check import findings_of, lifted
+from lossfix.editing.question import Question
 from lossfix.errors import LossfixError, RewriteError
 from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
-from lossfix.question import Question
 from lossfix.rewrite.build import fix_for
 from lossfix.rewrite.edits import Applicability, applicability
 from lossfix.rewrite.engine import Decide, Rewritten, rewrite_text

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from lossfix.check import findings_of, with_problems
+from lossfix.editing.parts import Parts
+from lossfix.editing.recheck import Rechecker
 from lossfix.graph.packages import Packages
-from lossfix.parts import Parts
-from lossfix.recheck import Rechecker
 from lossfix.report.rows import finding_row
 from lossfix.rules.registry import every_rule
 from lossfix.source.files import Source
