@@ -19,7 +19,7 @@ from typing import NamedTuple
 from lossfix.config import shown
 from lossfix.errors import ConfigError
 from lossfix.report.rows import FileRow, FindingRow, State
-from lossfix.source.files import read_source, replace_file
+from lossfix.source.files import Source, read_source, replace_file
 from lossfix.source.text import Span, Text
 
 VERSION = 1
@@ -163,11 +163,22 @@ def _entries(
 ) -> list[tuple[Entry, FindingRow]]:
     if not file.findings:
         return []
-    text = text or Text(read_source(Path(file.path)).text)
+    source = read_source(Path(file.path))
+    text = text or Text(source.text)
     path = os.path.relpath(file.path, folder).replace(os.sep, "/")
     return [
-        (Entry(path, row.code, row.function, _hash(_code(row, text))), row) for row in file.findings
+        (Entry(path, row.code, row.function, _hash(_code(_in_module(row, source), text))), row)
+        for row in file.findings
     ]
+
+
+def _in_module(row: FindingRow, source: Source) -> FindingRow:
+    """The row with the lines of the text that the source has: of a notebook, of its module."""
+    if source.notebook is None:
+        return row
+    joined = source.notebook.joined
+    lines = (joined.line(row.cell, line) or 1 for line in (row.line, row.end_line))
+    return replace(row, line=next(lines), end_line=next(lines))
 
 
 def _code(row: FindingRow, text: Text) -> str:

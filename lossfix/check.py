@@ -10,7 +10,7 @@ from pathlib import Path
 from lossfix.errors import RuleError, SourceError
 from lossfix.graph.module import NO_OVERRIDES, Module
 from lossfix.graph.packages import Packages
-from lossfix.report.rows import FileRow, FindingRow, State, finding_row, span_row
+from lossfix.report.rows import FileRow, FindingRow, State, finding_row, in_cell, span_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import SUPPRESSED, Finding
 from lossfix.rules.rule import Rule
@@ -18,13 +18,14 @@ from lossfix.rules.words import words_of
 from lossfix.source.comments import role_comments
 from lossfix.source.files import Source, decode, read_bytes
 from lossfix.source.gate import may_hold_a_loss, may_speak_to_lossfix
+from lossfix.source.notebooks import PYTHONS
 from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
 
 NO_FRAMEWORK = "uses no framework that is known here"
 NO_LOSS = "speaks of no loss, and of no op that a rule looks for"
 EMPTY = "is empty"
-NOTEBOOK = "is a notebook; export its code to a .py file to have it checked"
+OTHER_LANGUAGE = "is a notebook in another language"
 
 
 def check_file(
@@ -60,6 +61,7 @@ def check_file(
         rows, suppressed = with_problems(rows, suppressed, findings, source, rules)
     state = State.FINDINGS if rows else State.CLEAN
     reads = tuple(sorted(packages.reads - {os.path.abspath(path)}))
+    rows, suppressed = placed(rows, source), placed(suppressed, source)
     return FileRow(str(path), state, "", rows, suppressed=suppressed, reads=reads)
 
 
@@ -89,6 +91,14 @@ def with_problems(
     return tuple(sorted(rows, key=_place)), tuple(sorted(suppressed, key=_place))
 
 
+def placed(rows: tuple[FindingRow, ...], source: Source) -> tuple[FindingRow, ...]:
+    """The rows; of a notebook, as rows of its cells."""
+    if source.notebook is None:
+        return rows
+    joined = source.notebook.joined
+    return tuple(in_cell(row, joined) for row in rows)
+
+
 def _place(row: FindingRow) -> tuple[int, int]:
     return row.line, row.column
 
@@ -103,14 +113,14 @@ def open_source(
 
     Raises SourceError where it cannot be read, decoded or parsed.
     """
-    if path.suffix == ".ipynb":
-        return FileRow(str(path), State.SKIPPED, NOTEBOOK)
     data = read_bytes(path) if data is None else data
     if not data.strip():
         return FileRow(str(path), State.SKIPPED, EMPTY)
     if function is None and not may_hold_a_loss(data):
         return FileRow(str(path), State.SKIPPED, NO_FRAMEWORK)
     source = decode(path, data)
+    if source.notebook is not None and source.notebook.language not in PYTHONS:
+        return FileRow(str(path), State.SKIPPED, OTHER_LANGUAGE)
     if function is None and not may_hold_a_finding(source.text, path, rules):
         return FileRow(str(path), State.SKIPPED, NO_LOSS)
     return source

@@ -6,8 +6,10 @@ LossfixError
 ├── ConfigError          a configuration or a baseline that cannot be used; nothing is checked
 ├── RuleError            a rule pack that cannot be loaded, or a name that selects no rule
 ├── RewriteError         an edit that would not print the intended tree; the edit is withheld
+├── MigrateError         a migration that cannot start or go on; what is done stays done
 └── VerifyError          a verification that was asked for and cannot start
-    └── NoDevice         the device that was asked for is not there
+    ├── NoDevice         the device that was asked for is not there
+    └── NoSandbox        the sandbox that was asked for cannot be had on this system
 """
 
 from __future__ import annotations
@@ -50,9 +52,17 @@ class RewriteError(LossfixError):
     """An edit is withheld; the message starts with its reason code."""
 
 
+class MigrateError(LossfixError):
+    """A migration cannot start, or cannot go on; what it has done is kept."""
+
+
 class VerifyError(LossfixError):
     """A verification that was asked for cannot start."""
 
 
 class NoDevice(VerifyError):
     """The device that was asked for is not there."""
+
+
+class NoSandbox(VerifyError):
+    """A fence that was required cannot be put up on this system."""

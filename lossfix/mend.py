@@ -6,14 +6,18 @@ against the text it started from. A refuted fix is dropped, and the step made ag
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import os
+from collections import ChainMap, Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-from lossfix.check import findings_of, open_source, with_problems
+from lossfix.check import findings_of, open_source, placed, with_problems
 from lossfix.errors import LossfixError, SourceError
 from lossfix.graph.module import NO_OVERRIDES
+from lossfix.graph.packages import Packages
 from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
@@ -49,6 +53,25 @@ class Settings:
     ask: Ask | None = None
     prover: Prover | None = None
     roles: RoleOverrides = NO_OVERRIDES
+    keep_unrun: bool = True  # fixes that could not be run stay, and are not called verified
+    packages: Packages | None = None  # remembers files from one to the next
+
+
+class Stage(NamedTuple):
+    """The file's bytes with the fixes of the rules up to `code`, in the order of their codes."""
+
+    code: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What became of a file, and what it would be; no `stages` where it stays as it is."""
+
+    row: FileRow
+    source: Source | None = None
+    text: str = ""
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass
@@ -64,12 +87,37 @@ class _Progress:
 def mend_file(path: Path, settings: Settings, function: str | None = None) -> FileRow:
     """The file rewritten, or what would be; written only where `settings.write` says so."""
     try:
-        source = open_source(path, function, settings.rules)
-        if isinstance(source, FileRow):
-            return source
-        return _Mending(source, settings, function).row()
+        mended = _mended(path, settings, function, None)
+        if settings.write and mended.source is not None and mended.row.diff:
+            write_source(mended.source, mended.text)
+        return mended.row
     except LossfixError as error:
         return FileRow(str(path), State.FAILED, str(error))
+
+
+def mend_in_stages(path: Path, settings: Settings, data: bytes) -> Mended:
+    """What would become of a file that holds `data`, rule by rule; nothing is written."""
+    try:
+        return _mended(path, settings, None, data, in_stages=True)
+    except LossfixError as error:
+        return Mended(FileRow(str(path), State.FAILED, str(error)))
+
+
+def _mended(
+    path: Path,
+    settings: Settings,
+    function: str | None,
+    data: bytes | None,
+    in_stages: bool = False,
+) -> Mended:
+    """Raises LossfixError."""
+    source = open_source(path, function, settings.rules, data)
+    if isinstance(source, FileRow):
+        return Mended(source)
+    mending = _Mending(source, settings, function)
+    row = mending.row()
+    stages = mending.stages() if in_stages and row.diff else ()
+    return Mended(row, source, mending.progress.content, stages)
 
 
 class _Mending:
@@ -82,12 +130,22 @@ class _Mending:
         self.path = source.path
         self.progress = _Progress(source.text)
         self.chosen: frozenset[Site] | None = None
+        self.reads: tuple[str, ...] = ()
+
+    @property
+    def _falls(self) -> tuple[Outcome, ...]:
+        """The outcomes that a fix is dropped for."""
+        kept = self.settings.keep_unrun
+        return (Outcome.REFUTED,) if kept else (Outcome.REFUTED, Outcome.NOT_RUN)
 
     def row(self) -> FileRow:
         """Raises SourceError and RuleError."""
+        packages = self.settings.packages or Packages()
+        packages.clear_reads()
         findings = findings_of(
-            self.source, self.settings.rules, self.function, None, self.settings.roles
+            self.source, self.settings.rules, self.function, packages, self.settings.roles
         )
+        self.reads = tuple(sorted(packages.reads - {os.path.abspath(self.path)}))
         waiting: Sequence[Finding] = [found for found in findings if not found.suppressed]
         if not waiting:
             return self._row(findings, (), "")
@@ -97,11 +155,40 @@ class _Mending:
             if any(f.rule.contract.name in contracts and self._allowed(f) for f in waiting):
                 waiting = self._step(contracts)
         last = self._rewrite(self.progress.content, lambda finding: self._left_because(finding))
-        content = self.progress.content
         rows = self._rows(findings, last)
-        if self.settings.write and content != self.source.text:
-            write_source(self.source, content)
-        return self._row(findings, rows, unified_diff(self.source.text, content, self.path))
+        return self._row(findings, rows, self._diff(self.progress.content))
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The file after the fixes of one rule, of that and the next, and so on to the last."""
+        codes = sorted({fix.finding.rule.code for fix in self.progress.applied})
+        try:
+            texts = [self._only_rules(frozenset(codes[:n])) for n in range(1, len(codes))]
+        except LossfixError:  # they cannot be told apart: all of it is the last one's
+            codes, texts = codes[-1:], []
+        texts.append(self.progress.content)
+        return tuple(
+            Stage(code, self.source.encoded(text)) for code, text in zip(codes, texts, strict=True)
+        )
+
+    def _only_rules(self, codes: frozenset[str]) -> str:
+        """The text with those of the fixes that these rules made."""
+        made = {fix.finding.rule.contract.name for fix in self.progress.applied}
+        content = self.source.text
+
+        def decide(finding: Finding) -> str:
+            wanted = finding.rule.code in codes and finding.rule.contract.name in contracts
+            dropped = site_of(finding) in self.progress.dropped
+            return "" if wanted and not dropped and self._allowed(finding) else "later"
+
+        for contracts in _STEPS:
+            if made.intersection(contracts):
+                content = self._rewrite(content, decide).text
+        return content
+
+    def _diff(self, content: str) -> str:
+        """The change of the file that `content` makes."""
+        before, after = (self.source.file_text(text) for text in (self.source.text, content))
+        return unified_diff(before, after, self.path)
 
     def _row(self, findings: Sequence[Finding], rows: tuple[FindingRow, ...], diff: str) -> FileRow:
         """The finished row: what a comment suppresses stands apart, idle comments are findings."""
@@ -111,7 +198,9 @@ class _Mending:
             rows, suppressed = with_problems(
                 rows, suppressed, findings, self.source, self.settings.rules
             )
-        return FileRow(path, _state(rows), "", rows, diff, suppressed)
+        state = _state(rows)
+        rows, suppressed = placed(rows, self.source), placed(suppressed, self.source)
+        return FileRow(path, state, "", rows, diff, suppressed, reads=self.reads)
 
     def _rewrite(self, content: str, decide: Decide, sharpness: float | None = None) -> Rewritten:
         try:
@@ -138,7 +227,7 @@ class _Mending:
                 continue
             site = site_of(finding)
             alone = self._rewrite(self.source.text, _only(site, lambda _: ""))
-            diff = unified_diff(self.source.text, alone.text, self.path)
+            diff = self._diff(alone.text)
             row = finding_row(finding, str(self.path), text)
             if diff and self.settings.ask(row, diff):
                 yield site
@@ -152,7 +241,10 @@ class _Mending:
 
     def _left_because(self, finding: Finding) -> str:
         """Why a finding stays as it is; never empty."""
-        if site_of(finding) in self.progress.dropped:
+        dropped = self.progress.dropped.get(site_of(finding))
+        if dropped is not None and dropped.outcome is Outcome.NOT_RUN:
+            return f"not-runnable: {dropped.reason}"
+        if dropped is not None:
             return "refuted: running both versions showed a difference"
         if self.chosen is not None:
             return "declined"
@@ -165,7 +257,7 @@ class _Mending:
     # one contract after the other
 
     def _step(self, contracts: tuple[str, ...]) -> Sequence[Finding]:
-        """Every fix of these contracts that is allowed, less those that running refutes.
+        """Every fix of these contracts that is allowed, less those that running does not let stand.
 
         Gives the findings that are left.
         """
@@ -175,34 +267,44 @@ class _Mending:
         def decide(finding: Finding) -> str:
             if finding.rule.contract.name not in contracts or not self._allowed(finding):
                 return "later"
-            return "refuted" if site_of(finding) in progress.dropped else ""
+            return "dropped" if site_of(finding) in progress.dropped else ""
 
         while True:
             made = self._rewrite(start, decide)
             if made.text == start or self.settings.prover is None:
                 break
             verdicts = self._verdicts(start, made, decide)
-            refuted = {s: v for s, v in verdicts.items() if v.outcome is Outcome.REFUTED}
-            if not refuted:
+            fallen = {site: v for site, v in verdicts.items() if v.outcome in self._falls}
+            if not fallen:
                 progress.verdicts.update(verdicts)
                 break
-            progress.dropped.update(refuted)
+            progress.dropped.update(fallen)
         progress.content = made.text
         progress.applied.extend(made.applied)
         return [entry.finding for entry in made.left]
 
     def _verdicts(self, start: str, made: Rewritten, decide: Decide) -> dict[Site, Verdict]:
         """A verdict for each fix: of all fixes of its function together, or of it alone."""
-        verdicts: dict[Site, Verdict] = {}
-        for name in dict.fromkeys(fix.finding.function for fix in made.applied):
-            fixes = [fix for fix in made.applied if fix.finding.function == name]
-            together = self._run(start, made.text, fixes, decide)
-            sites = [site_of(fix.finding) for fix in fixes]
-            found = dict.fromkeys(sites, together)
-            if together.outcome is Outcome.REFUTED and len(set(sites)) > 1:
-                found = self._one_by_one(start, fixes, decide) or found
-            verdicts.update(found)
-        return verdicts
+        assert self.settings.prover is not None
+        functions: dict[str, list[Fix]] = defaultdict(list)
+        for fix in made.applied:
+            functions[fix.finding.function].append(fix)
+        tasks = [
+            partial(self._verdicts_on, start, made.text, fixes, decide)
+            for fixes in functions.values()
+        ]
+        return dict(ChainMap(*reversed(self.settings.prover.together(tasks))))
+
+    def _verdicts_on(
+        self, start: str, text: str, fixes: Sequence[Fix], decide: Decide
+    ) -> dict[Site, Verdict]:
+        """A verdict for each fix of one function."""
+        together = self._run(start, text, fixes, decide)
+        sites = [site_of(fix.finding) for fix in fixes]
+        found = dict.fromkeys(sites, together)
+        if together.outcome is Outcome.REFUTED and len(set(sites)) > 1:
+            found = self._one_by_one(start, fixes, decide) or found
+        return found
 
     def _one_by_one(self, start: str, fixes: Sequence[Fix], decide: Decide) -> dict[Site, Verdict]:
         """The fixes that alone are refuted; empty where it takes several of them."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import asdict, replace
 from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
 
+from lossfix.cache import verdicts
 from lossfix.check import findings_of
 from lossfix.errors import SourceError, VerifyError
 from lossfix.graph.index import defaults_of
@@ -16,7 +21,7 @@ from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
-from lossfix.rules.registry import all_rules
+from lossfix.rules.registry import all_rules, every_rule
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source
 from lossfix.source.text import Text
@@ -33,30 +38,64 @@ from lossfix.verify import (
     verify_pair,
 )
 from lossfix.verify.proof import Flaw, prove
+from lossfix.verify.request import contract_as_json, hints_as_json
+from lossfix.verify.slice import SliceError, slice_module
+from lossfix.verify.verdict import verdict_from_json
+
+T = TypeVar("T")
 
 _COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal"})
 _STEPS = {"round": 0.5, "sign": 0.0}
+_STOPPED = "the run was stopped before there was a verdict"
 _MODULE_LEVEL = "the loss stands at module level; put it in a function to have it run"
 
 
 class Prover:
-    """A warm worker, started with the first loss that is run. Use as a context manager."""
+    """A warm worker, started with the first loss that is run. Use as a context manager.
 
-    def __init__(self, options: Options) -> None:
+    `jobs` losses are run at a time, where several threads ask. What an earlier run found is told
+    again where `recalling`; what this one finds is kept either way. With `curves` each verdict
+    carries one, for a report to draw.
+    """
+
+    def __init__(
+        self, options: Options, jobs: int = 1, recalling: bool = True, curves: bool = False
+    ) -> None:
         self.options = options
+        self._curves = curves
+        self.jobs = jobs
+        self._recalling = recalling
+        self._verdicts = verdicts.opened()
         self._session: Session | None = None
+        self._lock = Lock()
+        self._closed = False
 
     def __enter__(self) -> Prover:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the worker and what it runs; a verdict that is waited for is then VerifyError."""
+        self._closed = True
         if self._session is not None:
-            self._session.__exit__(None, None, None)
+            self._session.close()
 
     def session(self) -> Session:
-        if self._session is None:
-            self._session = Session(self.options.device).__enter__()
-        return self._session
+        with self._lock:
+            if self._closed:
+                raise VerifyError(_STOPPED)
+            if self._session is None:
+                self._session = Session(self.options.device, self.jobs).__enter__()
+            return self._session
+
+    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """What the tasks give, in their order; as many as there are jobs are done at a time."""
+        if self.jobs == 1 or len(tasks) == 1:
+            return [task() for task in tasks]
+        with ThreadPoolExecutor(self.jobs) as threads:
+            return list(threads.map(lambda task: task(), tasks))
 
     def prove(
         self,
@@ -71,16 +110,14 @@ class Prover:
         function = findings[0].function
         if not function:
             return not_run(contract.name, _MODULE_LEVEL)
-        verdict = verify_pair(
+        verdict = self._verdict(
             Program(before, str(path), function),
             Program(after, str(path), function),
             contract,
             hints_of(findings[0].unit, findings),
-            self.options,
-            after_at=after_at,
-            session=self.session(),
+            after_at,
         )
-        return _with_terms(verdict, [finding.rule for finding in findings])
+        return self._with_terms(verdict, [finding.rule for finding in findings])
 
     def pair(
         self, before: Program, after: Program, contract: Contract, sharpness: str | None
@@ -90,18 +127,16 @@ class Prover:
         Raises NoDevice, and VerifyError where `after` has no such argument with a number.
         """
         if sharpness is None:
-            hints = program_hints(before, None)
-            return verify_pair(before, after, contract, hints, self.options, session=self.session())
+            return self._verdict(before, after, contract, program_hints(before, None))
         default = _default_of(after, sharpness)
         value = ast.literal_eval(default)
-        return verify_pair(
+        return self._verdict(
             before,
             after,
             contract,
             program_hints(before, float(value)),
-            self.options,
-            after_at=lambda k: _with_default(after, default, k),
-            session=self.session(),
+            lambda k: _with_default(after, default, k),
+            sharpness,
         )
 
     def trace(self, program: Program) -> Trace:
@@ -109,27 +144,96 @@ class Prover:
         hints = program_hints(program, None)
         return trace_gradients(program, hints, self.options, session=self.session())
 
+    def _verdict(
+        self,
+        before: Program,
+        after: Program,
+        contract: Contract,
+        hints: Hints,
+        after_at: Callable[[float], str] | None = None,
+        sharpness: str | None = None,
+    ) -> Verdict:
+        """The verdict of this run, or the same of an earlier one."""
+        session, known = self.session(), self._verdicts
+        question = {
+            "device": session.device,
+            "options": asdict(self.options),
+            "contract": contract_as_json(contract),
+            "hints": hints_as_json(hints),
+            "losses": [loaded_part(before), loaded_part(after)],
+            "sharpness": sharpness,
+            "curve": self._curves,
+        }
+        if known is not None and self._recalling:
+            with suppress(KeyError, TypeError, ValueError):
+                return verdict_from_json(known.known(question))
+        asked = verdicts.now()
+        verdict = verify_pair(
+            before,
+            after,
+            contract,
+            hints,
+            self.options,
+            after_at=after_at,
+            session=session,
+            curve=self._curves,
+        )
+        if self._closed:  # somebody stopped the run, which says nothing about the loss
+            raise VerifyError(_STOPPED)
+        if known is not None and verdict.outcome is not Outcome.NOT_RUN:
+            known.keep(question, verdict.as_json(), verdict.reads, asked)
+        return verdict
 
-def _with_terms(verdict: Verdict, rules: Sequence[Rule]) -> Verdict:
-    """The verdict with the other level of evidence: each rule's term over the reals."""
-    for rule in dict.fromkeys(rules):
+    def _with_terms(self, verdict: Verdict, rules: Sequence[Rule]) -> Verdict:
+        """The verdict with the other level of evidence: each rule's term over the reals."""
+        for rule in dict.fromkeys(rules):
+            flaws = self._flaws(rule)
+            if not flaws:
+                note = f"term: {rule.code} keeps its promise over the reals, on its whole domain"
+            elif flaws[0].kind == "structure":
+                note = f"term: {rule.code} was not checked over the reals: {flaws[0].message}"
+            elif verdict.outcome is Outcome.REFUTED:
+                continue
+            else:
+                reason = f"over the reals, {rule.code} breaks its promise: {flaws[0].message}"
+                return replace(verdict, outcome=Outcome.REFUTED, reason=reason)
+            verdict = replace(verdict, notes=(note, *verdict.notes))
+        return verdict
+
+    def _flaws(self, rule: Rule) -> tuple[Flaw, ...]:
+        """What is wrong with a rule's term; the registered rules are part of the cache's key."""
+        if self._verdicts is None or rule not in every_rule():
+            return term_flaws(rule)
+        question = {"term": rule.code}
+        with suppress(TypeError):
+            return tuple(Flaw(**flaw) for flaw in self._verdicts.known(question))
         flaws = term_flaws(rule)
-        if not flaws:
-            note = f"term: {rule.code} keeps its promise over the reals, on its whole domain"
-        elif flaws[0].kind == "structure":
-            note = f"term: {rule.code} was not checked over the reals: {flaws[0].message}"
-        elif verdict.outcome is Outcome.REFUTED:
-            continue
-        else:
-            reason = f"over the reals, {rule.code} breaks its promise: {flaws[0].message}"
-            return replace(verdict, outcome=Outcome.REFUTED, reason=reason)
-        verdict = replace(verdict, notes=(note, *verdict.notes))
-    return verdict
+        self._verdicts.keep(question, [asdict(flaw) for flaw in flaws])
+        return flaws
+
+
+def loaded_part(program: Program) -> list[Any]:
+    """What a loss is told by: where it is from, what is loaded of its module, what comments say."""
+    try:
+        part = slice_module(program.text, program.function)
+    except SliceError:
+        return [program.place, program.function, program.text]
+    lines = program.text.splitlines()
+    said = [line for line in lines if "lossfix:" in line]
+    return [program.place, program.function, part.text, part.left_out, said]
+
+
+_proving = Lock()  # mpmath has one precision for the whole process
+
+
+def term_flaws(rule: Rule) -> tuple[Flaw, ...]:
+    """What is wrong with a rule's term; worked out once a run."""
+    with _proving:
+        return _term_flaws(rule)
 
 
 @cache
-def term_flaws(rule: Rule) -> tuple[Flaw, ...]:
-    """What is wrong with a rule's term; worked out once a run."""
+def _term_flaws(rule: Rule) -> tuple[Flaw, ...]:
     return prove(rule)
 
 

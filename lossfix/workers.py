@@ -1,7 +1,7 @@
 """Worker processes for many files: each takes a few at a time, and its death costs one file.
 
-Files travel as JSON; a worker that dies has its files done again one by one, so that the one it
-dies of is known. It is reported as failed, and the others are not held up.
+What is to be done with a file travels as JSON, and so does what came of it. A worker that dies has
+its files done again one by one, so that the one it dies of is known; no other is held up.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lossfix.cache.packed import packed, unpacked
 from lossfix.errors import LossfixError
@@ -48,29 +48,70 @@ def default_jobs() -> int:
     return min(os.cpu_count() or 1, MOST_JOBS)
 
 
+class Death(NamedTuple):
+    """In place of an answer: how the process ended that worked on this item alone."""
+
+    how: str
+
+
+Make = Callable[[], AbstractContextManager[Callable[[Any], Any]]]
+"""Called once in each worker; gives what turns one item into its answer, both plain JSON."""
+
+
 def shared_out(targets: Sequence[Job], jobs: int) -> Iterator[tuple[int, Examined]]:
     """Each target's number with what came of it, in no order; the workers end with the iterator.
 
     Raises LossfixError where no process can be started.
     """
-    chunks = _chunks(targets)
+    sizes = [_size(target.path) for target in targets]
+    for number, answer in handed_out(targets, sizes, jobs, _examining):
+        path = targets[number].path
+        if isinstance(answer, Death):
+            reason = f"{path}: the process that checked it {answer.how}"
+            row = FileRow(path, State.FAILED, f"{reason}; run again on this file alone")
+            yield number, Examined(row, None, "")
+        else:
+            row, digest, stamp = answer
+            yield number, Examined(unpacked(row, path), _bytes(digest), stamp)
+
+
+@contextmanager
+def _examining() -> Iterator[Callable[[Any], Any]]:
+    examiner = Examiner()
+
+    def examine(item: Any) -> Any:
+        row, digest, stamp = examiner.examine(job_of(item))
+        return [packed(row), None if digest is None else digest.hex(), stamp]
+
+    yield examine
+
+
+def handed_out(
+    items: Sequence[Any], sizes: Sequence[int], jobs: int, make: Make
+) -> Generator[tuple[int, Any], None, None]:
+    """Each item's number with its answer, or a Death; in no order. Workers end with the iterator.
+
+    `sizes` are the bytes that each item stands for. Raises LossfixError where no process can be
+    started, and RuntimeError with a worker's traceback for a defect.
+    """
+    chunks = _chunks(sizes)
     workers: list[_Worker] = []
     try:
         while chunks or workers:
             while chunks and len(workers) < jobs:
                 with _uninterrupted():  # a worker is on the list, or there is none
-                    workers.append(_start(workers))
-                _hand_out(workers[-1], targets, chunks.pop())
+                    workers.append(_start(workers, make))
+                _hand_out(workers[-1], items, chunks.pop())
             for pipe in wait([worker.pipe for worker in workers]):
                 worker = next(worker for worker in workers if worker.pipe is pipe)
                 try:
-                    answers = _received(worker, targets)
+                    answers = _received(worker)
                 except (EOFError, OSError):
                     workers.remove(worker)
-                    answers = _bury(worker, targets, chunks)
+                    answers = _bury(worker, chunks)
                 else:
                     if chunks:
-                        _hand_out(worker, targets, chunks.pop())
+                        _hand_out(worker, items, chunks.pop())
                     else:
                         workers.remove(worker)
                         _end(worker)
@@ -82,14 +123,17 @@ def shared_out(targets: Sequence[Job], jobs: int) -> Iterator[tuple[int, Examine
             _end(worker)
 
 
-def _chunks(targets: Sequence[Job]) -> list[Chunk]:
-    """Numbers of targets in handfuls, the largest last, from where they are taken."""
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def _chunks(sizes: Sequence[int]) -> list[Chunk]:
+    """Numbers of items in handfuls, the largest last, from where they are taken."""
     chunks: list[tuple[int, Chunk]] = []
-    for number, (path, *_) in enumerate(targets):
-        try:
-            size = os.path.getsize(path)
-        except OSError:
-            size = 0
+    for number, size in enumerate(sizes):
         if chunks and chunks[-1][0] + size <= _CHUNK_BYTES and len(chunks[-1][1]) < _CHUNK_FILES:
             chunks[-1] = (chunks[-1][0] + size, [*chunks[-1][1], number])
         else:
@@ -97,12 +141,12 @@ def _chunks(targets: Sequence[Job]) -> list[Chunk]:
     return [chunk for _, chunk in sorted(chunks, key=lambda sized: sized[0])]
 
 
-def _start(others: Sequence[_Worker]) -> _Worker:
+def _start(others: Sequence[_Worker], make: Make) -> _Worker:
     context = _context()
     ours, theirs = context.Pipe()
     forks = context.get_start_method() == "fork"
     inherited = [ours, *(other.pipe for other in others)] if forks else []
-    process = context.Process(target=_work, args=(theirs, inherited), daemon=True)
+    process = context.Process(target=_work, args=(theirs, inherited, make), daemon=True)
     try:
         process.start()
     except OSError as error:
@@ -131,41 +175,33 @@ def _context() -> ForkContext | SpawnContext:
     return multiprocessing.get_context("fork")
 
 
-def _hand_out(worker: _Worker, targets: Sequence[Job], chunk: Chunk) -> None:
+def _hand_out(worker: _Worker, items: Sequence[Any], chunk: Chunk) -> None:
     worker.chunk = chunk
     try:
-        worker.pipe.send_bytes(json.dumps([targets[number] for number in chunk]).encode("ascii"))
+        worker.pipe.send_bytes(json.dumps([items[number] for number in chunk]).encode("ascii"))
     except OSError:  # it died; waiting for its answer says so
         return
 
 
-def _received(worker: _Worker, targets: Sequence[Job]) -> list[tuple[int, Examined]]:
+def _received(worker: _Worker) -> list[tuple[int, Any]]:
     """A worker's answers. Raises EOFError or OSError where it died, RuntimeError for a defect."""
     answers = json.loads(worker.pipe.recv_bytes())
     if isinstance(answers, str):
         raise RuntimeError(answers)
-    return [
-        (number, Examined(unpacked(row, targets[number].path), _bytes(digest), stamp))
-        for number, (row, digest, stamp) in zip(worker.chunk, answers, strict=True)
-    ]
+    return list(zip(worker.chunk, answers, strict=True))
 
 
 def _bytes(digest: str | None) -> bytes | None:
     return None if digest is None else bytes.fromhex(digest)
 
 
-def _bury(
-    worker: _Worker, targets: Sequence[Job], chunks: list[Chunk]
-) -> list[tuple[int, Examined]]:
-    """Do a dead worker's files again one by one; a file alone is what it died of."""
+def _bury(worker: _Worker, chunks: list[Chunk]) -> list[tuple[int, Any]]:
+    """Do a dead worker's items again one by one; an item alone is what it died of."""
     _end(worker)
     if len(worker.chunk) > 1:
         chunks.extend([number] for number in reversed(worker.chunk))
         return []
-    path = targets[worker.chunk[0]].path
-    reason = f"{path}: the process that checked it {_death(worker.process.exitcode)}"
-    row = FileRow(path, State.FAILED, f"{reason}; run again on this file alone")
-    return [(worker.chunk[0], Examined(row, None, ""))]
+    return [(worker.chunk[0], Death(_death(worker.process.exitcode)))]
 
 
 def _death(code: int | None) -> str:
@@ -185,27 +221,22 @@ def _end(worker: _Worker) -> None:
     worker.process.join()
 
 
-def _work(pipe: Connection, inherited: Sequence[Connection]) -> None:
-    """A worker's life: take files, check them, answer; until nobody is there to ask."""
+def _work(pipe: Connection, inherited: Sequence[Connection], make: Make) -> None:
+    """A worker's life: take items, do them, answer; until nobody is there to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us stops us
     for other in inherited:  # held open here, they would hide the end of who started us
         other.close()
-    examiner = Examiner()
-    while True:
-        try:
-            targets = json.loads(pipe.recv_bytes())
-        except (EOFError, OSError):
-            return
-        answers: list[object] | str = []
-        try:
-            found = [examiner.examine(job_of(target)) for target in targets]
-            answers = [
-                [packed(row), None if digest is None else digest.hex(), stamp]
-                for row, digest, stamp in found
-            ]
-        except Exception:  # a defect of ours; it is raised again where it can be seen
-            answers = traceback.format_exc()
-        try:
-            pipe.send_bytes(json.dumps(answers).encode("ascii"))
-        except OSError:
-            return
+    with make() as do:
+        while True:
+            try:
+                items = json.loads(pipe.recv_bytes())
+            except (EOFError, OSError):
+                return
+            try:
+                answers: list[Any] | str = [do(item) for item in items]
+            except Exception:  # a defect of ours; it is raised again where it can be seen
+                answers = traceback.format_exc()
+            try:
+                pipe.send_bytes(json.dumps(answers).encode("ascii"))
+            except OSError:
+                return

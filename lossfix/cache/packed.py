@@ -13,7 +13,7 @@ _CONTRACTS = {kind.name: kind for kind in CONTRACTS}
 
 
 def packed(row: FileRow) -> dict[str, Any]:
-    """Every field that is not what it is by default; findings must have no verdict."""
+    """Every field that is not what it is by default."""
     found = _fields(row)
     found["state"] = row.state.value
     for name, value in found.items():
@@ -36,12 +36,20 @@ def unpacked(data: Mapping[str, Any], path: str) -> FileRow:
 
 def _packed_finding(row: FindingRow) -> dict[str, Any]:
     contract = {each.name: getattr(row.contract, each.name) for each in fields(row.contract)}
-    return {**_fields(row), "contract": [row.contract.name, contract]}
+    found = {**_fields(row), "contract": [row.contract.name, contract]}
+    if row.verdict is not None:
+        found["verdict"] = row.verdict.as_json()
+    return found
 
 
 def _unpacked_finding(data: Mapping[str, Any], path: str) -> FindingRow:
     name, contract = data["contract"]
-    return FindingRow(**{**data, "path": path, "contract": _CONTRACTS[name](**contract)})
+    found = {**data, "path": path, "contract": _CONTRACTS[name](**contract)}
+    if "verdict" in found:
+        from lossfix.verify.verdict import verdict_from_json
+
+        found["verdict"] = verdict_from_json(found["verdict"])
+    return FindingRow(**found)
 
 
 def _fields(row: FileRow | FindingRow) -> dict[str, Any]:

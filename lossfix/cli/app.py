@@ -10,15 +10,15 @@ import typer
 
 import lossfix
 from lossfix.cli.checking import check_paths, print_answer
-from lossfix.cli.exits import ERROR, STOPPED
+from lossfix.cli.exits import CLEAN, ERROR, FINDINGS, STOPPED
 from lossfix.cli.progress import progress
-from lossfix.config import flags_from
+from lossfix.config import Flags, flags_from
 from lossfix.errors import LossfixError
+from lossfix.migrate.choices import EngineName, SplitBy, Until
 
 app = typer.Typer(
     help="Rewrites machine-learning losses into smooth, stable ones, and proves each fix.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -27,6 +27,17 @@ app = typer.Typer(
 class Format(str, Enum):
     TEXT = "text"
     JSON = "json"
+
+
+class FindingsFormat(str, Enum):
+    FULL = "full"
+    CONCISE = "concise"
+    JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
+    JUNIT = "junit"
+    TEXT = "text"
 
 
 class Device(str, Enum):
@@ -48,6 +59,10 @@ ConfigFile = Annotated[
 ]
 NoConfig = Annotated[bool, typer.Option("--no-config", help="No configuration file.")]
 OutputFormat = Annotated[Format, typer.Option(help="For people or for programs.")]
+OutputFindings = Annotated[
+    FindingsFormat,
+    typer.Option("--output-format", help="For people, programs or services; text is full."),
+]
 Sharpness = Annotated[
     float | None, typer.Option(min=0.0, help="The k of relaxed fixes, such as sigmoid(k * x).")
 ]
@@ -58,6 +73,22 @@ Inputs = Annotated[
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
+]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Findings are no failure.")]
+
+
+class Sandbox(str, Enum):
+    REQUIRE = "require"
+    AUTO = "auto"
+    OFF = "off"
+
+
+InSandbox = Annotated[
+    Sandbox,
+    typer.Option(
+        "--sandbox",
+        help="The fences around a loss that runs: all or nothing runs, what there is, limits only.",
+    ),
 ]
 OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
@@ -111,8 +142,15 @@ def check(
     write_baseline: Annotated[
         str | None, typer.Option(metavar="FILE", help="Record what is found, and show nothing.")
     ] = None,
-    output_format: OutputFormat = Format.TEXT,
+    output_format: OutputFindings = FindingsFormat.FULL,
     jobs: Jobs = None,
+    statistics: Annotated[
+        bool, typer.Option("--statistics", help="Count the findings of each rule.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Print what rewrite would change, without running it.")
+    ] = False,
+    exit_zero: ExitZero = False,
 ) -> int:
     """Find what is wrong in losses. Runs nothing. Exit 0 clean, 1 findings, 2 error."""
     flags = flags_from(
@@ -123,9 +161,32 @@ def check(
         isolated=no_config,
         baseline=baseline,
     )
+    if diff:
+        return _spared(_diff_of(paths, flags), exit_zero)
     with progress("checking") as step:
-        answer = check_paths(paths, flags, output_format.value, step, write_baseline, jobs)
-    return print_answer(answer)
+        answer = check_paths(
+            paths, flags, output_format.value, step, write_baseline, jobs, statistics
+        )
+    return _spared(print_answer(answer), exit_zero)
+
+
+def _diff_of(paths: list[str], flags: Flags) -> int:
+    from lossfix.cli.rewriting import rewrite_paths
+
+    return rewrite_paths(
+        paths,
+        write=False,
+        verify=False,
+        flags=flags,
+        interactive=False,
+        device=Device.CPU.value,
+        inputs=(),
+        output_format=Format.TEXT.value,
+    )
+
+
+def _spared(code: int, exit_zero: bool) -> int:
+    return CLEAN if exit_zero and code == FINDINGS else code
 
 
 @app.command()
@@ -153,7 +214,9 @@ def rewrite(
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Show each fix as a diff, with its reason, contract and verdict; --write writes it."""
@@ -177,12 +240,159 @@ def rewrite(
         device=device.value,
         inputs=tuple(inputs or ()),
         output_format=output_format.value,
+        sandbox=sandbox.value,
+        jobs=jobs,
     )
 
 
 @app.command()
+def report(
+    paths: Paths,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes.")
+    ] = "lossfix-report.html",
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
+    ] = None,
+    sharpness: Sharpness = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
+    inputs: Inputs = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
+) -> int:
+    """Write an HTML page of every fix with its verdict and a plot. The code stays as it is."""
+    from lossfix.cli.reporting import report_paths
+    from lossfix.verify import Options
+
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=sharpness,
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
+    options = Options(device=device.value, inputs=tuple(inputs or ()), sandbox=sandbox.value)
+    return report_paths(paths, output, flags, options, jobs)
+
+
+@app.command()
+def migrate(
+    root: Annotated[str, typer.Argument(help="The folder to migrate.")],
+    until: Annotated[Until, typer.Option(help="The last step that is taken.")] = Until.PLAN,
+    files_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Only the files listed there (NUL or newline); - reads."),
+    ] = None,
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only these paths: a glob, such as 'src/**'.")
+    ] = None,
+    include_not_run: Annotated[
+        bool, typer.Option("--include-not-run", help="Write fixes that could not be run, too.")
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Do again what failed or could not be run.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the diff on stdout.")] = False,
+    patch: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write the diff there; a folder if split.")
+    ] = None,
+    split_by: Annotated[
+        SplitBy | None, typer.Option(help="One patch a rule, directory or owner.")
+    ] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Commit what is written, one commit a rule.")
+    ] = False,
+    branch: Annotated[str, typer.Option(help="The branch of the commits.")] = "lossfix",
+    allow_dirty: Annotated[
+        bool, typer.Option("--allow-dirty", help="Commit beside changes that are not committed.")
+    ] = False,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
+    ] = None,
+    sharpness: Sharpness = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    exclude: Exclude = None,
+    config: ConfigFile = None,
+    no_config: NoConfig = False,
+    jobs: Jobs = None,
+    engine: Annotated[EngineName, typer.Option(help="Processes here, or Ray.")] = EngineName.POOL,
+    address: Annotated[
+        str | None, typer.Option(help="Of a Ray cluster; by default one is started here.")
+    ] = None,
+    device: OnDevice = Device.AUTO,
+    inputs: Inputs = None,
+    sandbox: InSandbox = Sandbox.AUTO,
+    timeout: Annotated[
+        float | None, typer.Option(min=1.0, help="Seconds that one verification may take.")
+    ] = None,
+    exit_zero: ExitZero = False,
+    output_format: OutputFindings = FindingsFormat.FULL,
+) -> int:
+    """Plan, verify and apply fixes over a whole folder; plans alone unless --until says more.
+
+    What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
+    """
+    from lossfix.cli.migrating import Wanted
+    from lossfix.cli.migrating import migrate as migrated
+
+    flags = flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=sharpness,
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
+    wanted = Wanted(
+        root,
+        until,
+        _names(include),
+        files_from,
+        include_not_run,
+        retry,
+        diff,
+        patch,
+        split_by,
+        commit,
+        branch,
+        allow_dirty,
+        jobs,
+        engine,
+        address,
+        device.value,
+        tuple(inputs or ()),
+        sandbox.value,
+        timeout,
+        output_format.value,
+        exit_zero,
+    )
+    return migrated(wanted, flags)
+
+
+@app.command()
+def undo(
+    root: Annotated[str, typer.Argument(help="The folder that was migrated.")] = ".",
+) -> int:
+    """Take back what the last migration wrote, where nobody edited it since."""
+    from lossfix.cli.migrating import undo_migration
+
+    return undo_migration(root)
+
+
+@app.command()
 def verify(
-    before: Annotated[str, typer.Argument(help="BEFORE.py::function")],
+    before: Annotated[str | None, typer.Argument(help="BEFORE.py::function")] = None,
     after: Annotated[
         str | None, typer.Argument(help="AFTER.py::function; left out, BEFORE alone is looked at.")
     ] = None,
@@ -191,12 +401,24 @@ def verify(
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same inputs.")] = 0,
+    certificate: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the verdict there, as JSON.")
+    ] = None,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of certificates.")
+    ] = False,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Run two losses and compare. Exit 0 verified, 1 refuted, 2 not run."""
-    from lossfix.cli.verifying import verify_losses
+    from lossfix.cli.verifying import print_schema, verify_losses
 
+    if schema:
+        return print_schema()
+    if before is None:
+        raise typer.BadParameter("name one loss or two, as BEFORE.py::function")
     return verify_losses(
         before,
         after,
@@ -205,6 +427,9 @@ def verify(
         device.value,
         tuple(inputs or ()),
         output_format.value,
+        sandbox.value,
+        seed,
+        certificate,
     )
 
 
@@ -212,13 +437,16 @@ def verify(
 def why(
     loss: Annotated[str, typer.Argument(help="FILE::function")],
     device: OnDevice = Device.AUTO,
+    sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Why is there no gradient? Exit 0 where there is one, 1 where it is lost, 2 not run."""
     from lossfix.cli.verifying import explain_gradient
 
-    return explain_gradient(loss, device.value, tuple(inputs or ()), output_format.value)
+    return explain_gradient(
+        loss, device.value, tuple(inputs or ()), output_format.value, sandbox.value
+    )
 
 
 @app.command()

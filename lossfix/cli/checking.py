@@ -14,15 +14,13 @@ from lossfix.config import NO_FLAGS, Flags, shown
 from lossfix.errors import LossfixError, SourceError
 from lossfix.job import Job
 from lossfix.many import check_many
+from lossfix.report.formats import JSON, TEXT, findings_text
 from lossfix.report.rows import FileRow, State
-from lossfix.report.text import check_text, failures_text
+from lossfix.report.text import failures_text, statistics_text
 from lossfix.rules.registry import every_rule
 
 if TYPE_CHECKING:
     from lossfix.baseline import Looked
-
-TEXT, JSON = "text", "json"
-FORMATS = (TEXT, JSON)
 
 
 def check_paths(
@@ -32,17 +30,22 @@ def check_paths(
     step: Callable[[str], None] | None = None,
     write_baseline: str | None = None,
     jobs: int | None = None,
+    statistics: bool = False,
 ) -> Answer:
     """Checks every file, by `jobs` processes; `step` is told of each one that is not known yet.
 
-    With `write_baseline` the findings are recorded there, and not shown.
+    With `statistics` findings are counted by rule, with `write_baseline` they are recorded there,
+    and not shown.
     """
     try:
         plans = plans_of(paths, flags)
         if write_baseline is not None:
             place = os.path.abspath(write_baseline)
             return _record(paths, plans, place, output_format, step, jobs)
-        return _compared(paths, plans, output_format, step, jobs)
+        rows, gone = _compared(paths, plans, step, jobs)
+        if statistics:
+            return _answer(rows, statistics_text(rows))
+        return _answer(rows, findings_text(rows, output_format, gone))
     except LossfixError as error:
         return Answer("", f"error: {error}\n", ERROR)
 
@@ -50,21 +53,22 @@ def check_paths(
 def _compared(
     paths: Sequence[str],
     plans: Sequence[Plan | SourceError],
-    output_format: str,
     step: Callable[[str], None] | None,
     jobs: int | None,
-) -> Answer:
-    """The findings that no baseline knows. Raises ConfigError for a broken baseline."""
+) -> tuple[list[FileRow], int]:
+    """The findings that no baseline knows, and how many that it knows are gone.
+
+    Raises ConfigError for a broken baseline.
+    """
     places = [None if isinstance(plan, SourceError) else plan.config.baseline for plan in plans]
     if not any(places):
-        return _answer(_checked(plans, step, jobs), 0, output_format)
+        return _checked(plans, step, jobs), 0
     from lossfix.baseline import new_only, read_baseline
 
     baselines = {place: read_baseline(place) for place in dict.fromkeys(places) if place}
     files = _checked(plans, step, jobs)
     looked = _looked(paths, plans, files)
-    rows, gone = new_only(list(zip(files, places, strict=True)), baselines, looked)
-    return _answer(rows, gone, output_format)
+    return new_only(list(zip(files, places, strict=True)), baselines, looked)
 
 
 def _record(
@@ -136,22 +140,14 @@ def _looked(
     return Looked(codes, every, [os.path.abspath(path) for path in named if path.is_dir()])
 
 
-def _answer(files: Sequence[FileRow], gone: int, output_format: str) -> Answer:
+def _answer(files: Sequence[FileRow], text: str) -> Answer:
     failures = failures_text(files)
     return Answer(
-        f"{_text_of(files, gone, output_format)}\n",
+        f"{text}\n",
         f"{failures}\n" if failures else "",
         exit_code(files),
         [path for file in files for path in file.reads],
     )
-
-
-def _text_of(files: Sequence[FileRow], gone: int, output_format: str) -> str:
-    if output_format == JSON:
-        from lossfix.report.as_json import check_json, dumps
-
-        return dumps(check_json(files, gone))
-    return check_text(files, gone)
 
 
 def print_answer(answer: Answer) -> int:

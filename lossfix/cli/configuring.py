@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from lossfix.cli.checking import JSON
 from lossfix.config import Config, Flags, config_for, rules_for, shown
 from lossfix.config_file import keys, line_of
 from lossfix.errors import SourceError
 from lossfix.report.as_json import dumps
+from lossfix.report.formats import JSON
 from lossfix.rules.registry import every_rule
 
 _DEFAULT = "default"

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from lossfix.cli.memory import Answer, recall, remember
+from lossfix.report.formats import FORMATS
 
 _LISTS = ("--select", "--ignore", "--exclude")
 _FORMAT, _CONFIG, _BASELINE = "--output-format", "--config", "--baseline"
@@ -53,7 +54,7 @@ def quick_check(arguments: Sequence[str]) -> int | None:
             paths.append(argument)
     formats = options[_FORMAT] or ["text"]
     jobs = [text for name in _JOBS for text in options[name]]
-    if not paths or formats[-1] not in ("text", "json") or not _are_numbers(jobs):
+    if not paths or formats[-1] not in FORMATS or not _are_numbers(jobs):
         return None
     asked = time.time_ns()
     answer = recall(arguments, paths)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
-from lossfix.cli.checking import JSON
 from lossfix.cli.exits import rewrite_exit_code
 from lossfix.cli.progress import progress
-from lossfix.cli.targets import plans_of
+from lossfix.cli.targets import Plan, plans_of
 from lossfix.config import Flags
 from lossfix.errors import SourceError, VerifyError
 from lossfix.mend import Ask, Settings, mend_file
 from lossfix.proving import Prover
 from lossfix.report.as_json import dumps, rewrite_json
+from lossfix.report.formats import JSON
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
 from lossfix.report.text import failures_text, rewrite_notes, rewrite_summary
 from lossfix.rules.registry import allowed_by, every_rule
@@ -32,6 +33,8 @@ def rewrite_paths(
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
+    sandbox: str = "auto",
+    jobs: int = 1,
 ) -> int:
     """Rewrites every file, shows what was done, gives the exit code. Raises LossfixError.
 
@@ -41,33 +44,53 @@ def rewrite_paths(
     plans = plans_of(paths, flags)
     if verify and not tensorflow_available():
         raise VerifyError(f"--verify: {NO_FRAMEWORK}")
-    files: list[FileRow] = []
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
+    jobs = 1 if interactive else jobs
     with ExitStack() as stack:
         prover = None
         if verify or (verify is None and tensorflow_available()):
-            prover = stack.enter_context(Prover(Options(device=device, inputs=inputs)))
+            prover = stack.enter_context(Prover(options, jobs))
             if device == "gpu":
                 _ = prover.session().device  # raises NoDevice before any file is read
         ask = _asker() if interactive else None
-        step = stack.enter_context(progress("rewriting"))
-        for plan in plans:
-            if isinstance(plan, SourceError):
-                files.append(FileRow(plan.path, State.FAILED, str(plan)))
-                continue
-            step(str(plan.target.path))
-            permitted = allowed_by(plan.config.allow, every_rule())
-            settings = Settings(
-                plan.rules,
-                permitted,
-                plan.config.sharpness,
-                write,
-                ask,
-                prover,
-                plan.config.roles,
-            )
-            files.append(mend_file(plan.target.path, settings, plan.target.function))
+        step = stack.enter_context(progress("rewriting", len(plans)))
+        files = mend_plans(plans, write=write, ask=ask, prover=prover, jobs=jobs, step=step)
     _show(files, write, output_format)
     return rewrite_exit_code(files, write)
+
+
+def mend_plans(
+    plans: Sequence[Plan | SourceError],
+    *,
+    write: bool = False,
+    ask: Ask | None = None,
+    prover: Prover | None = None,
+    jobs: int = 1,
+    step: Callable[[str], None] = lambda _: None,
+) -> list[FileRow]:
+    """A row for each plan, in their order; `jobs` files at a time. Raises LossfixError."""
+
+    def mended(plan: Plan | SourceError) -> FileRow:
+        if isinstance(plan, SourceError):
+            return FileRow(plan.path, State.FAILED, str(plan))
+        step(str(plan.target.path))
+        permitted = allowed_by(plan.config.allow, every_rule())
+        settings = Settings(
+            plan.rules, permitted, plan.config.sharpness, write, ask, prover, plan.config.roles
+        )
+        return mend_file(plan.target.path, settings, plan.target.function)
+
+    if jobs == 1 or len(plans) == 1:
+        return [mended(plan) for plan in plans]
+    threads = ThreadPoolExecutor(jobs)
+    try:
+        return list(threads.map(mended, plans))
+    except BaseException:
+        if prover is not None:
+            prover.close()  # what waits for an answer gets none, so that the threads end
+        raise
+    finally:
+        threads.shutdown(cancel_futures=True)
 
 
 def _asker() -> Ask:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from lossfix.cli.checking import JSON
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
+from lossfix.cli.output import write_output
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
 from lossfix.errors import LossfixError, VerifyError
 from lossfix.proving import Prover, rules_at
 from lossfix.report.alone import alone, alone_text
-from lossfix.report.as_json import dumps, verdict_json, why_json
+from lossfix.report.as_json import dumps, why_json
+from lossfix.report.certificate import certificate, schema_text
+from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed
@@ -27,25 +29,47 @@ def verify_losses(
     device: str,
     inputs: tuple[str, ...],
     output_format: str,
+    sandbox: str = "auto",
+    seed: int = 0,
+    file: str | None = None,
 ) -> int:
-    """Runs a pair, or one loss alone, and prints the verdict. Raises LossfixError."""
+    """Runs a pair, or one loss alone, and prints the verdict; `file` takes its certificate.
+
+    Raises LossfixError.
+    """
+    options = Options(device=device, inputs=inputs, sandbox=sandbox, seed=seed)
     if after is None:
-        return look_at_one(before, device, inputs, output_format)
+        return look_at_one(before, options, output_format, file)
     promised = _contract(contract)
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
         raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    with progress("running") as step, Prover(options, recalling=False) as prover:
         step(f"{before} against {after}")
         verdict = prover.pair(first, second, promised, sharpness)
-    print(dumps(verdict_json(verdict)) if output_format == JSON else verdict_text(verdict))
+    told = dumps(certificate(verdict, first, second, options))
+    if file is not None:
+        write_output(file, f"{told}\n", "certificate")
+    print(told if output_format == JSON else verdict_text(verdict))
     return _EXITS[verdict.outcome]
 
 
-def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+def print_schema() -> int:
+    print(schema_text(), end="")
+    return CLEAN
+
+
+def explain_gradient(
+    loss: str,
+    device: str,
+    inputs: tuple[str, ...],
+    output_format: str,
+    sandbox: str = "auto",
+) -> int:
     """Runs one loss with every value watched; prints where its gradient is lost."""
     program = _program(loss)
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    options = Options(device=device, inputs=inputs, sandbox=sandbox)
+    with progress("running") as step, Prover(options) as prover:
         step(loss)
         trace = prover.trace(program)
     mends = rules_at(program, trace)
@@ -58,18 +82,19 @@ def explain_gradient(loss: str, device: str, inputs: tuple[str, ...], output_for
     return CLEAN if trace.status == "ok" else FINDINGS
 
 
-def look_at_one(loss: str, device: str, inputs: tuple[str, ...], output_format: str) -> int:
+def look_at_one(loss: str, options: Options, output_format: str, file: str | None) -> int:
     """Which regimes give a NaN, infinite, missing or zero gradient, and where contexts disagree."""
     program = _program(loss)
-    with progress("running") as step, Prover(Options(device=device, inputs=inputs)) as prover:
+    with progress("running") as step, Prover(options, recalling=False) as prover:
         step(loss)
         trace = prover.trace(program)
         contexts = prover.pair(program, program, Meaning(), None)
     verdict = alone(trace, contexts)
-    if output_format == JSON:
-        print(dumps({**verdict_json(verdict), "regimes": list(trace.regimes)}))
-    else:
-        print(alone_text(verdict, trace))
+    found = certificate(verdict, program, None, options)
+    told = dumps({**found, "regimes": list(trace.regimes)})
+    if file is not None:
+        write_output(file, f"{told}\n", "certificate")
+    print(told if output_format == JSON else alone_text(verdict, trace))
     return _EXITS[verdict.outcome]
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import takewhile
 
+from lossfix.graph import effects
 from lossfix.graph.conventions import is_layer
 from lossfix.graph.express import is_pure_call, lift_expression
 from lossfix.graph.lifting import Lifting
@@ -94,10 +95,14 @@ def _other_call(
     ]
     pairs = [(k.arg or "", lift_expression(lifter, k.value)) for k in expr.keywords]
     _note_sinks(lifter, expr, args, dict(pairs))
+    value = None
     if callee is not None:
         value = _called(lifter, expr, callee, args, dict(pairs))
-        if value is not None:
-            return value
+    if value is None:
+        effects.forget_unfollowed(lifter, expr, base)
+    effects.forget(lifter, expr, qualified, callee)
+    if value is not None:
+        return value
     if plain and qualified in ("functools.partial", "partial") and args:
         filled = _partial(lifter, expr, args, dict(pairs))
         if filled is not None:
@@ -276,9 +281,7 @@ def _run(
     ran = lifter.module.run(function, args, named, lifter.depth)
     if ran is None:
         return None
-    if function.receiver is not None and lifter.frame.owner is not None:
-        for name, node in ran.attributes.items():
-            lifter.bind(name, node)
+    effects.leave(lifter, expr, function, ran)
     result = _written_here(ran.result, lifter.origin(expr))
     if function.receiver is not None and lifter.frame.owner is not None:
         name = getattr(function.tree, "name", "")

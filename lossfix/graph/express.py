@@ -93,7 +93,7 @@ def _dotted_value(lifter: Lifting, expr: ast.Attribute, text: str) -> Node | Non
     """What `a.b.c` is known to hold; None where it is an attribute of some other value."""
     if text in lifter.scope:
         lifter.note_names(expr)
-        return lifter.scope[text]
+        return lifter.look_up(text)
     root = text.partition(".")[0]
     owner = lifter.look_up(root)
     qualified = None if owner else qualify(text, lifter.imports)

@@ -247,7 +247,10 @@ class Lifter:
         if isinstance(target.value, ast.Name):
             old = self.look_up(target.value.id)
             args = (value,) if old is None else (old, value)
-            self.bind(target.value.id, self.numbers.opaque("stored", args, None, None))
+            self.bind(target.value.id, self._fresh("stored", *args))
+        elif isinstance(target.value, ast.Attribute):
+            old = lift_expression(self, target.value)
+            self.bind(ast.unparse(target.value), self._fresh("stored", old, value))
 
     def _unpack(self, targets: list[ast.expr], value: Node) -> None:
         known = value.op == OPAQUE and value.name == "sequence" and len(value.args) == len(targets)
@@ -390,6 +393,7 @@ class Lifter:
         self.note_captured(statement)
         if self.frame.home.shared:
             self._bound_by_calls(outer_names(statement))
+        self._bound_by_calls({f"self.{name}" for name in attributes_set(statement.body)})
         name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
         frame = Frame(self.frame.home, name, self.frame.owner)
         target = Function(statement, frame, self.seen_within(statement))
@@ -400,10 +404,13 @@ class Lifter:
         """What an inner function finds here, whenever it is called."""
         if self._rebound is None:
             place = self.frame.home.places.get(self.frame.name)
-            self._rebound = rebound_names(place.tree if place else self.frame.home.tree)
+            tree = place.tree if place else self.frame.home.tree
+            self._rebound = rebound_names(tree)
+            self._rebound |= {f"self.{name}" for name in attributes_set(tree.body)}
         if not self._rebound:
             return self.scope
         names = {node.id for node in ast.walk(inner) if isinstance(node, ast.Name)}
+        names |= {name for name in self._rebound if name.startswith("self.")}
         steady = {name: node for name, node in self.scope.items() if name not in self._rebound}
         changing = names & self._rebound & set(self.scope)
         return {**steady, **{name: self._fresh("rebound") for name in sorted(changing)}}
@@ -433,7 +440,7 @@ class Lifter:
     def _bound_by_calls(self, names: set[str]) -> None:
         if self.frame.name:  # at the top of a file, what is left at its end is what counts
             self._unsteady |= names
-            self.forget(names & set(self.scope))
+            self.forget(n for n in names if n in self.scope or n.startswith("self."))
 
 
 def _merged(

@@ -45,7 +45,7 @@ class Objects:
         self._siblings: dict[Hashable, Mapping[str, Node]] = {}
         self._setters: dict[int, frozenset[str]] = {}
 
-    def _bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
+    def bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
         """A class and its bases as far as they are known, in the order in which they are asked."""
         found: list[tuple[Index, ClassInfo]] = []
         todo = [(home, owner)]
@@ -74,14 +74,14 @@ class Objects:
 
     def method(self, owner: ClassInfo, home: Index, name: str) -> Node | None:
         """The method that an object of the class has by this name."""
-        return self._method_in(self._bases(owner, home), owner, name)
+        return self._method_in(self.bases(owner, home), owner, name)
 
     def parent_method(self, frame: Frame, name: str) -> Node | None:
         """The method that `super()` in a method's text finds."""
         if frame.owner is None:
             return None
         holder = frame.name.rpartition(".")[0]
-        bases = self._bases(frame.owner, self.around.index)
+        bases = self.bases(frame.owner, self.around.index)
         places = [i for i, (_, info) in enumerate(bases) if info.name == holder]
         return self._method_in(bases[places[0] + 1 :], frame.owner, name) if places else None
 
@@ -104,7 +104,7 @@ class Objects:
         """`self.x` where `x` is a property: what it gives for an object with these attributes."""
         if frame.owner is None:
             return None
-        for home, info in self._bases(frame.owner, frame.home):
+        for home, info in self.bases(frame.owner, frame.home):
             tree = info.methods.get(name[5:])
             if tree is None:
                 continue
@@ -136,7 +136,7 @@ class Objects:
         """What `__init__` leaves on `self`, and numbers that stand in the class."""
         assert frame.owner is not None
         found: dict[str, Node] = {}
-        for home, info in reversed(self._bases(frame.owner, frame.home)):
+        for home, info in reversed(self.bases(frame.owner, frame.home)):
             for statement in info.tree.body:
                 if not isinstance(statement, ast.Assign) or not is_number(statement.value):
                     continue
@@ -154,7 +154,9 @@ class Objects:
             for name, node in ran.attributes.items():
                 found[name] = _as_setting(name, node, frame.owner, self.around.numbers)
         setters = [self._set_by(tree) for tree in frame.owner.methods.values()]
-        once = {n: v for n, v in found.items() if sum(n[5:] in names for names in setters) == 1}
+        times = {name: sum(name[5:] in names for names in setters) for name in found}
+        found = {name: node for name, node in found.items() if times[name] < 2}
+        once = {name: node for name, node in found.items() if times[name] == 1}
         self._siblings.update({(id(frame.owner), each): once for each in once})
         return found
 
@@ -177,12 +179,10 @@ class Objects:
         """`self.x` as the one other method that sets it leaves it."""
         owner = frame.owner
         assert owner is not None
-        setters = [
-            tree
-            for method, tree in owner.methods.items()
-            if method != "__init__" and name[5:] in self._set_by(tree)
-        ]
-        if len(setters) != 1 or id(setters[0]) in self.around.running:
+        setters = [tree for tree in owner.methods.values() if name[5:] in self._set_by(tree)]
+        if len(setters) != 1 or setters[0].name == "__init__":
+            return None
+        if id(setters[0]) in self.around.running:
             return None
         place = self.around.index.places.get(f"{owner.name}.{setters[0].name}")
         if place is None or place.tree is not setters[0]:
@@ -207,7 +207,7 @@ class Objects:
             for info in home.classes.values()
             if info is not owner
             and name in info.methods
-            and any(base is owner for _, base in self._bases(info, home))
+            and any(base is owner for _, base in self.bases(info, home))
         )
         return next(heirs, "")
 

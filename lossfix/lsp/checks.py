@@ -46,6 +46,7 @@ class Checks:
         self._checkers: dict[str, Rechecker] = {}
         self._current: dict[str, Current] = {}
         self._running: dict[str, tuple[tuple[int | None, int], asyncio.Future[Current]]] = {}
+        self._wanted: dict[str, tuple[int | None, int]] = {}
         self._count = 0
         gc.disable()
 
@@ -64,6 +65,7 @@ class Checks:
             return known
         running = self._running.get(uri)
         if running is None or running[0] != (version, generation):
+            self._wanted[uri] = (version, generation)
             if running is not None:
                 running[1].cancel()  # one that waits for the thread is dropped
             future = asyncio.ensure_future(
@@ -91,6 +93,8 @@ class Checks:
         generation: int,
         applied: Applied,
     ) -> Current:
+        if self._wanted.get(uri) != (version, generation):
+            raise Superseded
         checker = self._checkers.get(uri)
         if checker is None:
             checker = self._checkers[uri] = Rechecker(Path(path), self._packages)
@@ -106,6 +110,7 @@ class Checks:
     def close(self, uri: str) -> None:
         """Drop what is known of a document that was closed."""
         self._checkers.pop(uri, None)
+        self._wanted.pop(uri, None)
         self._current.pop(uri, None)
 
     def forget_files(self) -> None:

@@ -22,7 +22,7 @@ from lossfix.report.verdict_text import verdict_line, verdict_text
 from lossfix.rules.registry import every_rule
 from lossfix.source.roles import RoleOverrides
 from lossfix.verify import Options
-from lossfix.verify.sandbox import die_with_parent
+from lossfix.verify.cage import die_with_parent
 
 
 def main() -> int:
@@ -36,7 +36,11 @@ def main() -> int:
     try:
         for line in sys.stdin:
             request = json.loads(line)
-            options = Options(device=request["device"], inputs=tuple(request["inputs"]))
+            options = Options(
+                device=request["device"],
+                inputs=tuple(request["inputs"]),
+                sandbox=request["sandbox"],
+            )
             if options not in provers:
                 _close(provers)
                 provers[options] = Prover(options)
@@ -52,7 +56,7 @@ def _leave(*_: object) -> NoReturn:
 
 def _close(provers: dict[Options, Prover]) -> None:
     for prover in provers.values():
-        prover.__exit__()
+        prover.close()
     provers.clear()
 
 

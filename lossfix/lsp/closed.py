@@ -64,7 +64,7 @@ def _below(roots: Iterable[str], opened: set[str], ls: LossfixServer) -> Iterabl
             return False
 
     for found in python_files(map(Path, roots), excluded):
-        if isinstance(found, SourceError) or str(found) in opened:
+        if isinstance(found, SourceError) or str(found) in opened or found.suffix != ".py":
             continue
         try:
             status = os.stat(found)

@@ -127,10 +127,8 @@ async def _preview(ls: LossfixServer, uri: str, line: int) -> dict[str, Any]:
 async def _report(ls: LossfixServer, uri: str) -> dict[str, Any]:
     """The HTML report of a document as it is on disk: where it was written."""
     subject = _subject(ls, uri)
-    options = ls.configurations.options
-    task = asyncio.ensure_future(
-        write_report(str(subject.path), ls.folder(), options.device, options.inputs)
-    )
+    work = write_report(str(subject.path), ls.folder(), ls.configurations.options)
+    task = asyncio.ensure_future(work)
     progress = Progress(ls, "lossfix: writing the report")
     await progress.begin(task.cancel)
     try:

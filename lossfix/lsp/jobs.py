@@ -123,6 +123,7 @@ class Jobs:
             "roles": [list(config.predictions), list(config.labels), list(config.settings)],
             "sharpness": config.sharpness,
             "device": options.device,
+            "sandbox": options.sandbox,
             "inputs": list(options.inputs),
         }
 

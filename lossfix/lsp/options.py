@@ -18,6 +18,7 @@ from lossfix.rules.rule import Rule
 
 SECTION = "lossfix"
 DEVICES = ("auto", "cpu", "gpu")
+SANDBOXES = ("auto", "require", "off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class Options:
     workspace: bool = True  # check files that are not open as well
     lens: bool = True
     device: str = "auto"
+    sandbox: str = "auto"
     inputs: tuple[str, ...] = ()
     flags: Flags = field(default_factory=Flags)
     faults: tuple[str, ...] = ()
@@ -39,10 +41,6 @@ def options_from(data: object) -> Options:
         data = data[SECTION]
     given: Mapping[str, Any] = data if isinstance(data, Mapping) else {}
     faults: list[str] = []
-    device = given.get("device") or "auto"
-    if device not in DEVICES:
-        faults.append(f"lossfix.device: {device!r} is none of {', '.join(DEVICES)}")
-        device = "auto"
     config = given.get("configuration") or None
     try:
         flags = flags_from(
@@ -58,11 +56,20 @@ def options_from(data: object) -> Options:
         enable=given.get("enable") is not False,
         workspace=given.get("workspaceDiagnostics") is not False,
         lens=given.get("codeLens") is not False,
-        device=device,
+        device=_one_of(given, "device", DEVICES, faults),
+        sandbox=_one_of(given, "sandbox", SANDBOXES, faults),
         inputs=_texts(given, "inputs", faults),
         flags=flags,
         faults=tuple(faults),
     )
+
+
+def _one_of(given: Mapping[str, Any], key: str, known: Sequence[str], faults: list[str]) -> str:
+    value = given.get(key) or known[0]
+    if value in known:
+        return str(value)
+    faults.append(f"lossfix.{key}: {value!r} is none of {', '.join(known)}")
+    return known[0]
 
 
 def _texts(given: Mapping[str, Any], key: str, faults: list[str]) -> tuple[str, ...]:

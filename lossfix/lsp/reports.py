@@ -9,6 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
+from lossfix.lsp.options import Options
 from lossfix.lsp.proofs import descendants
 
 _LAST_WORDS = 500  # characters of what went wrong
@@ -18,15 +19,15 @@ class NoReport(Exception):
     """The report could not be made; the message says why."""
 
 
-async def write_report(path: str, folder: Path, device: str, inputs: tuple[str, ...]) -> Path:
+async def write_report(path: str, folder: Path, options: Options) -> Path:
     """The page about a file as it is on disk. Raises NoReport.
 
     A task that is cancelled meanwhile ends the process and all that it runs.
     """
     output = folder / f"{Path(path).stem}-report.html"
     command = [sys.executable, "-m", "lossfix", "report", path, "--output", str(output)]
-    command += ["--device", device]
-    for each in inputs:
+    command += ["--device", options.device, "--sandbox", options.sandbox]
+    for each in options.inputs:
         command += ["--input", each]
     process = await asyncio.create_subprocess_exec(
         *command,

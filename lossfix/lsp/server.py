@@ -121,7 +121,8 @@ class LossfixServer(LanguageServer):
     def about(self, current: Current) -> object:
         """What verdicts rest on beside the text."""
         options = self.configurations.options
-        return (current.applied.config.sharpness, options.device, options.inputs)
+        given = (options.device, options.sandbox, options.inputs)
+        return (current.applied.config.sharpness, *given)
 
     def proofs(self, path: str, current: Current) -> dict[str, Proof]:
         """The verdicts that hold, by the keys of their findings."""

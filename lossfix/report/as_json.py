@@ -66,6 +66,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "contract": row.contract.name,
         "fix": row.fix,
         "reason": row.reason,
+        **({"cell": row.cell} if row.cell else {}),
     }
 
 
@@ -84,10 +85,6 @@ def _verdict_keys(verdict: Verdict | None) -> dict[str, Any]:
     if verdict is None:
         return {"verdict": None, "verification": None}
     return {"verdict": verdict.outcome.value, "verification": verdict.as_json()}
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return verdict.as_json()
 
 
 def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> dict[str, Any]:

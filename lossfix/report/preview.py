@@ -53,7 +53,7 @@ def _print_row(row: FindingRow, console: Console) -> None:
     head = Text()
     head.append("  fixed " if row.applied else "  left  ", "green" if row.applied else "yellow")
     head.append(f"{row.code} {row.rule}", "bold")
-    head.append(f"  {row.path}:{row.line}", "dim")
+    head.append(f"  {row.where}", "dim")
     console.print(head, soft_wrap=True)
     grid = Table.grid(padding=(0, 2))
     for label, text in _details(row):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from lossfix.rules.contracts import Contract
     from lossfix.rules.findings import Finding
     from lossfix.rules.rule import Rule
+    from lossfix.source.cells import Joined
     from lossfix.source.text import Span, Text
     from lossfix.verify.verdict import Verdict
 
@@ -29,7 +30,8 @@ class State(str, Enum):
 class FindingRow:
     """A finding as other programs and people read it.
 
-    Lines and columns are 1-based, columns in code points. `fix` tells whether lossfix has one;
+    Lines and columns are 1-based, columns in code points; in a notebook they are those of `cell`,
+    counted from 1 among all its cells, which is 0 elsewhere. `fix` tells whether lossfix has one;
     `reason` is the reason code, with a few words, of what is not fixed.
     """
 
@@ -47,6 +49,13 @@ class FindingRow:
     reason: str = ""
     applied: bool = False
     verdict: Verdict | None = None
+    cell: int = 0
+
+    @property
+    def where(self) -> str:
+        """The place as people read it, and as terminals find it."""
+        cell = f":cell {self.cell}" if self.cell else ""
+        return f"{self.path}{cell}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +112,13 @@ def span_row(rule: Rule, message: str, path: str, span: Span, text: Text) -> Fin
         fix=False,
         reason="diagnosis",
     )
+
+
+def in_cell(row: FindingRow, joined: Joined) -> FindingRow:
+    """The row of a notebook's module as one of the cell that it is in."""
+    cell, line = joined.place(row.line)
+    _, end_line = joined.place(row.end_line)
+    return replace(row, cell=cell, line=line, end_line=end_line)
 
 
 def opt_in(row: FindingRow) -> str:

@@ -15,6 +15,21 @@ def check_text(files: Sequence[FileRow], gone: int = 0) -> str:
     return "\n".join([*lines, *_summary(files), *_gone(gone)])
 
 
+def statistics_text(files: Sequence[FileRow]) -> str:
+    """A line a rule: how many findings it has, and how many of them it can fix; most first."""
+    rows = [row for file in files for row in file.findings]
+    counts = Counter((row.code, row.rule, row.contract.name) for row in rows)
+    fixes = Counter(row.code for row in rows if row.fix)
+    widest = max((len(rule) for _, rule, _ in counts), default=0)
+    lines = [
+        f"{number:6}  {code} {rule:{widest}}  {contract:16}  {fixes[code]} with a fix"
+        for (code, rule, contract), number in sorted(
+            counts.items(), key=lambda pair: (-pair[1], pair[0])
+        )
+    ]
+    return "\n".join([*lines, *_summary(files)])
+
+
 def failures_text(files: Sequence[FileRow]) -> str:
     """A line a file that could not be done: where, what, what next."""
     return "\n".join(f"error: {file.reason}" for file in files if file.state is State.FAILED)
@@ -28,8 +43,7 @@ def _gone(number: int) -> list[str]:
 
 
 def _finding_lines(row: FindingRow) -> list[str]:
-    where = f"{row.path}:{row.line}:{row.column}"
-    lines = [f"{where}: {row.code} {row.rule}: {row.message}"]
+    lines = [f"{row.where}: {row.code} {row.rule}: {row.message}"]
     wanted = opt_in(row)
     if not row.fix:
         lines.append(f"    no fix: {row.reason}" if row.reason else "    no fix")
@@ -100,7 +114,7 @@ def rewrite_summary(files: Sequence[FileRow], written: bool) -> str:
 def _note(row: FindingRow) -> list[str]:
     from lossfix.report.verdict_text import verdict_line, verdict_text
 
-    where = f"{row.path}:{row.line}:{row.column}: {row.code} {row.rule}"
+    where = f"{row.where}: {row.code} {row.rule}"
     if row.applied:
         proof = verdict_line(row.verdict) if row.verdict else "not verified"
         return [f"{where} [{row.contract.name}] {proof}", *_meaning(row.contract)]

@@ -8,9 +8,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lossfix.errors import ChangedOnDisk, SourceError
 
+if TYPE_CHECKING:
+    from lossfix.source.notebooks import Notebook
+
+NOTEBOOK_SUFFIX = ".ipynb"
+SUFFIXES = (".py", NOTEBOOK_SUFFIX)  # of the files that a walk takes
 SKIPPED_FOLDERS = frozenset(
     ".git .hg .svn .tox .nox .venv venv .eggs .ipynb_checkpoints .mypy_cache .pytest_cache "
     ".ruff_cache __pycache__ node_modules site-packages".split()
@@ -24,7 +30,8 @@ _BOM = b"\xef\xbb\xbf"
 class Source:
     """A file's text with all that is needed to write it back as it was.
 
-    `text` has no byte order mark and keeps its own line endings.
+    `text` has no byte order mark and keeps its own line endings. Of a notebook it is the module of
+    its cells.
     """
 
     path: Path
@@ -32,6 +39,25 @@ class Source:
     encoding: str
     bom: bool
     digest: str  # of the bytes that were read
+    notebook: Notebook | None = None
+
+    def file_text(self, text: str) -> str:
+        """All that the file says where its code is `text`. Raises SourceError."""
+        if self.notebook is None:
+            return text
+        try:
+            return self.notebook.with_module(text)
+        except ValueError as error:
+            raise SourceError(str(self.path), f"{error}; nothing written") from None
+
+    def encoded(self, text: str) -> bytes:
+        """The file's bytes where its code is `text`. Raises SourceError."""
+        try:
+            data = self.file_text(text).encode(self.encoding)
+        except UnicodeEncodeError:
+            message = f"the fix cannot be written in {self.encoding}"
+            raise SourceError(str(self.path), message) from None
+        return (_BOM if self.bom else b"") + data
 
 
 def read_bytes(path: Path) -> bytes:
@@ -55,7 +81,9 @@ def read_source(path: Path) -> Source:
 
 
 def decode(path: Path, data: bytes) -> Source:
-    """The text in `data`. Raises SourceError where it cannot be decoded."""
+    """The text in `data`. Raises SourceError where it cannot be decoded, or is no notebook."""
+    if path.suffix == NOTEBOOK_SUFFIX:
+        return _notebook(path, data)
     if not data.startswith(_BOM) and b"coding" not in data[:_HEAD]:
         with suppress(UnicodeDecodeError):
             return Source(path, data.decode("utf-8"), "utf-8", False, _digest(data))
@@ -79,6 +107,18 @@ def decode(path: Path, data: bytes) -> Source:
     return Source(path, text, encoding, bom, _digest(data))
 
 
+def _notebook(path: Path, data: bytes) -> Source:
+    from lossfix.source.notebooks import notebook_at
+
+    bom = data.startswith(_BOM)
+    try:
+        raw = data[len(_BOM) if bom else 0 :].decode("utf-8")
+    except UnicodeDecodeError:
+        raise SourceError(str(path), "is not valid utf-8, which a notebook must be") from None
+    notebook = notebook_at(path, raw)
+    return Source(path, notebook.joined.text, "utf-8", bom, _digest(data), notebook)
+
+
 def _bad_line(data: bytes) -> int:
     """The first line that is no UTF-8; 1 where all are."""
     try:
@@ -100,31 +140,39 @@ def write_source(source: Source, text: str) -> None:
     Encoding, byte order mark, mode and a symlink to the file stay. Raises ChangedOnDisk where the
     file is no longer what was read, SourceError where it cannot be written; it is then untouched.
     """
-    path = Path(os.path.realpath(source.path))
-    shown = str(source.path)
-    try:
-        data = (_BOM if source.bom else b"") + text.encode(source.encoding)
-    except UnicodeEncodeError:
-        raise SourceError(shown, f"the fix cannot be written in {source.encoding}") from None
-    if _digest(read_bytes(path)) != source.digest:
+    write_over(source.path, source.encoded(text), lambda old: _digest(old) == source.digest)
+
+
+def write_over(
+    shown_path: Path, data: bytes, still: Callable[[bytes], bool], temporary: Path | None = None
+) -> None:
+    """Replace a file's bytes where `still` says that those there are the ones that are meant.
+
+    Mode and a symlink to the file stay. `temporary` names the file beside it that is renamed.
+    Raises ChangedOnDisk where it is another content, SourceError where it cannot be written; it is
+    then untouched.
+    """
+    path = Path(os.path.realpath(shown_path))
+    shown = str(shown_path)
+    if not still(read_bytes(path)):
         raise ChangedOnDisk(shown, "changed while it was analysed; nothing written, run again")
     if not os.access(path, os.W_OK) or not path.stat().st_mode & _ANY_WRITER:
         raise SourceError(shown, "is read-only; nothing written. chmod u+w and run again")
     try:
-        _replace(path, data)
+        replace_file(path, data, stat.S_IMODE(path.stat().st_mode), temporary)
     except OSError as error:
         raise SourceError(shown, f"cannot be written: {error.strerror}; left as it was") from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    replace_file(path, data, stat.S_IMODE(path.stat().st_mode))
-
-
-def replace_file(path: Path, data: bytes, mode: int) -> None:
+def replace_file(path: Path, data: bytes, mode: int, temporary: Path | None = None) -> None:
     """Write a whole file or nothing: beside it, flushed to disk, renamed. Raises OSError."""
     import tempfile
 
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
+    if temporary is None:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".lossfix", dir=path.parent)
+    else:
+        name = str(temporary)
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -141,7 +189,7 @@ def replace_file(path: Path, data: bytes, mode: int) -> None:
 def python_files(
     paths: Iterable[Path], skip: Callable[[Path], bool] = lambda _: False
 ) -> Iterator[Path | SourceError]:
-    """The Python files under `paths`, in order; an error in place of a path that is missing.
+    """The Python files and notebooks under `paths`, in order; an error for a path that is missing.
 
     A file that is named is taken whatever its suffix; folders that are linked to are not entered.
     Files and folders that a walk meets are left out where `skip` says so.
@@ -165,5 +213,5 @@ def _walk(folder: Path, skip: Callable[[Path], bool]) -> Iterator[Path | SourceE
         if entry.is_dir(follow_symlinks=False):
             if entry.name not in SKIPPED_FOLDERS and not skip(Path(entry.path)):
                 yield from _walk(Path(entry.path), skip)
-        elif entry.name.endswith(".py") and entry.is_file() and not skip(Path(entry.path)):
+        elif entry.name.endswith(SUFFIXES) and entry.is_file() and not skip(Path(entry.path)):
             yield Path(entry.path)

@@ -13,6 +13,7 @@ from lossfix.verify.conventions import LABEL, PREDICTION
 from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
+from lossfix.verify.oracle import Oracle
 from lossfix.verify.regimes import Draw, Values, draw, regime_named
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -51,6 +52,8 @@ class Bench:
     plan: Plan
     device: str
     seed: int
+    oracle: Oracle | None = None
+    searched: list[Draw] = field(default_factory=list)  # of float32, found by following gradients
     _runs: dict[tuple[str, str, str], Run] = field(default_factory=dict)
     _references: dict[int, tuple[Draw, Reference | None]] = field(default_factory=dict)
 
@@ -90,6 +93,10 @@ class Bench:
             known = (draw, self._measure(draw))
             self._references[id(draw)] = known
         return known[1]
+
+    def truth(self, draw: Draw) -> Result | None:
+        """The original over the reals at `draw`; None without an oracle or beyond its reach."""
+        return self.oracle.truth(draw) if self.oracle is not None else None
 
     def _measure(self, draw: Draw) -> Reference | None:
         wide = "float64"

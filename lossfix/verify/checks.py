@@ -26,8 +26,11 @@ from lossfix.verify.compare import (
     Observation,
     cosine,
     differs,
+    half_accurate,
     half_mended,
     lost,
+    patched,
+    pole_hidden,
     singular,
     tolerance,
 )
@@ -51,14 +54,28 @@ def check_of(contract: Contract) -> Check:
 
 
 def exact(seen: Observation) -> Failure | None:
-    """No worse where the original was fine, and near the float64 original."""
-    return lost(seen) or differs(seen) or half_mended(seen)
+    """No worse where the original was fine, and near the float64 original.
+
+    What was mended is mended in value and gradient, and a pole is still one.
+    """
+    return (
+        lost(seen)
+        or differs(seen)
+        or half_mended(seen)
+        or patched(seen)
+        or half_accurate(seen)
+        or pole_hidden(seen)
+    )
 
 
 def guarded(seen: Observation) -> Failure | None:
     """As exact off the singular set; not NaN on it."""
-    failure = lost(seen) or differs(seen)
-    return failure or next((f for f in _open(seen) if "NaN" in f.message), None)
+    failure = lost(seen) or differs(seen) or half_mended(seen)
+    return failure or _nan_on_singular_set(seen)
+
+
+def _nan_on_singular_set(seen: Observation) -> Failure | None:
+    return next((f for f in _open(seen) if "NaN" in f.message), None)
 
 
 def still_open(seen: Observation, kind: str) -> Failure | None:
@@ -85,7 +102,7 @@ def bounded(seen: Observation, contract: Bounded) -> Failure | None:
         far = float(np.max(moved[wrong]))
         bound = f"{contract.bound:g}" + (" of it" if contract.relative else "")
         return Failure("value", f"the value moved by {far:.6g}, more than {bound}")
-    return lost(seen)
+    return lost(seen) or _nan_on_singular_set(seen)
 
 
 def monotone(seen: Observation) -> Failure | None:

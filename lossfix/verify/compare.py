@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from lossfix.verify.bench import Reference, arrays
 from lossfix.verify.numerics import FORMATS, Array
-from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw
+from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw
 from lossfix.verify.results import Result
 
 Mask = NDArray[np.bool_]
 
 # float32's noise over float64's, for the same algorithm at the same point
 _NARROWER = 2.0**-29
+_POOR = 0.02  # of the largest entry of a gradient
+_MENDED = 8.0  # tolerances that a value was off before it can be said to be mended
 _SATURATED = 2.0**-6  # relative noise above which float64's own noise cannot be told from it
 
 
@@ -155,6 +157,70 @@ def half_mended(seen: Observation) -> Failure | None:
     if not np.all(np.isfinite(new) | ~np.isfinite(true)):
         return None
     return next((f for f in unmended(seen) if f.what != "value"), None)
+
+
+def patched(seen: Observation) -> Failure | None:
+    """A gradient that is NaN where the value, which was not finite, was made so."""
+    old, new = seen.before.value, seen.after.value
+    if new.shape != old.shape or seen.draw.regime == SUBNORMAL:
+        return None
+    if not np.any(~np.isfinite(old)) or not np.isfinite(new).all():
+        return None
+    for name, gradient in seen.after.gradients.items():
+        if gradient is not None and np.isnan(gradient).any():
+            return Failure(name, f"the gradient for {name} is still NaN, and the value was patched")
+    return None
+
+
+def half_accurate(seen: Observation) -> Failure | None:
+    """A gradient with less than two digits where the value, which had none, is right."""
+    if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
+        return None
+    if seen.dtype == "float64" or not seen.reference.result.finite:
+        return None
+    if not (seen.before.finite and seen.after.finite):
+        return None
+    true = seen.reference.result
+    if seen.before.value.shape != true.value.shape or seen.after.value.shape != true.value.shape:
+        return None
+    allowed = tolerance(seen.reference, "value", seen.dtype)
+    was = np.abs(seen.before.value - true.value) > _MENDED * allowed
+    wrong = np.abs(seen.after.value - true.value) > allowed
+    if not was.any() or wrong.any():
+        return None
+    for name, exact in arrays(true).items():
+        new = arrays(seen.after).get(name)
+        if name == "value" or new is None or new.shape != exact.shape:
+            continue
+        top = float(np.max(np.abs(exact), initial=0.0))
+        allowed = tolerance(seen.reference, name, seen.dtype) + _POOR * top
+        off = np.abs(new - exact) > allowed
+        if off.any():
+            at = _worst(np.abs(new - exact), off)
+            return Failure(
+                name,
+                f"{_of(name)} is {new[at]:.9g} where the float64 original gives {exact[at]:.9g}; "
+                "the value alone is mended",
+            )
+    return None
+
+
+def pole_hidden(seen: Observation) -> Failure | None:
+    """A number in the place of one that is truly infinite: a convention, and not the same loss."""
+    if seen.reference is None or not seen.reference.wide or seen.draw.regime in FAR:
+        return None
+    after = arrays(seen.after)
+    for name, true in arrays(seen.reference.result).items():
+        new, old = after.get(name), arrays(seen.before).get(name)
+        if new is None or old is None or new.shape != true.shape or old.shape != true.shape:
+            continue
+        hidden = np.isinf(true) & np.isinf(old) & np.isfinite(new)
+        if hidden.any():
+            return Failure(
+                name,
+                f"{_of(name)} is {new[hidden][0]:.9g} where it is infinite: that is a guard",
+            )
+    return None
 
 
 def unmended(seen: Observation) -> list[Failure]:

@@ -75,10 +75,11 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a loss is called with."""
+    """All that a loss is called with; `literals` are numbers of its text, where it may break."""
 
     tensors: tuple[Tensor, ...]
     settings: Mapping[str, Any]
+    literals: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         return ", ".join(
@@ -89,7 +90,7 @@ class Plan:
         tensors = tuple(
             t if t.given else replace(t, kind=kinds.get(t.role, t.kind)) for t in self.tensors
         )
-        return Plan(tensors, self.settings)
+        return replace(self, tensors=tensors)
 
 
 def comment_specs(text: str, first_line: int, last_line: int) -> tuple[str, ...]:

@@ -3,29 +3,36 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
+from lossfix.verify.drawn import inputs_as_json
+from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
 from lossfix.verify.inputs import InputError
+from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
+from lossfix.verify.literals import literals_in
 from lossfix.verify.load import Loaded, LoadError, load
+from lossfix.verify.oracle import NoOracleError, Oracle, believed, oracle_of
+from lossfix.verify.regimes import draws, row, typical
 from lossfix.verify.request import (
     Program,
     contract_from_json,
     hints_from_json,
     options_from_json,
 )
+from lossfix.verify.search import Probed, searched
+from lossfix.verify.sweep import sweep
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.widen import widen
 
 
 def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any]:
     """Does one request; what it returns can be sent as JSON."""
-    from lossfix.verify.frameworks import tensorflow as framework
-
+    framework = framework_named(request.get("framework", TENSORFLOW))
     if request["job"] == "devices":
         return {"gpus": framework.gpus()}
     framework.start(device)
@@ -33,15 +40,16 @@ def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any
         from lossfix.verify.birth import trace
 
         return trace(request, scratch)
-    return _verify(request, scratch, device, framework.Runner).as_json()
+    return _verify(request, scratch, device, framework)
 
 
-def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRun) -> Verdict:
+def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) -> dict[str, Any]:
+    make_run: MakeRun = framework.Runner
     contract = contract_from_json(request["contract"])
     hints = hints_from_json(request["hints"])
     options = options_from_json(request["options"])
     if isinstance(contract, Diagnosis):
-        return not_run(contract.name, "a diagnosis offers no new loss to run")
+        return not_run(contract.name, "a diagnosis offers no new loss to run").as_json()
     before, after = Program(**request["before"]), Program(**request["after"])
     loaded: dict[str, Loaded] = {}
     levels = [(float(k), f"after@{k:g}", text) for k, text in request["levels"]]
@@ -49,36 +57,83 @@ def _verify(request: dict[str, Any], scratch: str, device: str, make_run: MakeRu
         loaded["before"] = load(before, scratch)
         plan = find_plan(loaded["before"], make_run, hints, options)
     except (LoadError, NoInputsError, InputError) as error:
-        return not_run(contract.name, str(error))
+        return not_run(contract.name, str(error)).as_json()
     try:
         loaded["after"] = load(after, scratch)
     except LoadError as error:
-        return not_run(contract.name, f"the new loss: {error}")
+        return not_run(contract.name, f"the new loss: {error}").as_json()
+    plan = replace(plan, literals=literals_in(part.slice.text for part in loaded.values()))
     notes = [*loaded["before"].notes, f"inputs: {plan}"]
     for name, program in (("before", before), ("after", after)):
-        _load_wide(loaded, name, program, scratch)
+        _load_wide(loaded, name, program, scratch, framework)
     for _, name, text in levels:
         program = replace(after, text=text)
         with contextlib.suppress(LoadError):
             loaded[name] = load(program, scratch)
-        _load_wide(loaded, name, program, scratch)
+        _load_wide(loaded, name, program, scratch, framework)
     known = [(k, name) for k, name, _ in levels if name in loaded]
     bench = Bench(loaded, make_run, plan, device, options.seed)
+    bench.oracle = _oracle(bench, before, notes)
+    if request.get("framework", TENSORFLOW) == TENSORFLOW:
+        bench.searched = searched(_probed((before, after), scratch), plan, options.seed)
     verdict = judge(bench, contract, hints, options, known)
-    return _with_notes(verdict, notes)
+    verdict = replace(verdict, inputs=inputs_as_json(plan, hints, options))
+    if request.get("curve"):
+        found = sweep(bench, hints.thresholds, verdict.counterexample)
+        verdict = replace(verdict, curve=found)
+    answer = _with_notes(verdict, notes).as_json()
+    return {**answer, "outline": _outline(bench)} if request.get("outline") else answer
 
 
-def _load_wide(loaded: dict[str, Loaded], name: str, program: Program, scratch: str) -> None:
+def _load_wide(
+    loaded: dict[str, Loaded], name: str, program: Program, scratch: str, framework: Any
+) -> None:
     # a text that does not load in float64 is judged without a float64 reference
-    with contextlib.suppress(LoadError, SyntaxError):
-        loaded[f"wide {name}"] = _in_float64(lambda: load(program, scratch, widen))
+    with contextlib.suppress(LoadError, SyntaxError), framework.keras_float("float64"):
+        loaded[f"wide {name}"] = load(program, scratch, widen)
 
 
-def _in_float64(make: Callable[[], Loaded]) -> Loaded:
-    from lossfix.verify.frameworks.tensorflow import keras_float
+def _oracle(bench: Bench, before: Program, notes: list[str]) -> Oracle | None:
+    """The oracle of the original, where it has one that its float64 run bears out."""
+    try:
+        oracle = oracle_of(bench.loaded["before"], before.function, bench.plan)
+    except NoOracleError as error:
+        notes.append(f"oracle: none of the whole loss: {error}; float64 stands in for it")
+        return None
+    for ordinary in typical(bench.plan, "float32", bench.seed, 2):
+        one = row(ordinary, bench.plan, 0, ordinary.regime) or ordinary
+        wide = bench.try_run("before", "eager", "float64", one)
+        if wide is not None and wide.finite and not believed(oracle.truth(one), wide):
+            notes.append("oracle: set aside, as it and the float64 run differ on ordinary inputs")
+            return None
+    return oracle
 
-    with keras_float("float64"):
-        return make()
+
+def _probed(programs: tuple[Program, ...], scratch: str) -> Iterator[Probed]:
+    from lossfix.verify.frameworks.watch import watch
+
+    for program in programs:
+        sites: list[Site] = []
+
+        def change(text: str, sites: list[Site] = sites) -> str:
+            new, found = instrument(text)
+            sites.extend(found)
+            return new
+
+        with contextlib.suppress(LoadError, SyntaxError):
+            loaded = load(program, scratch, change)
+            yield Probed(loaded, tuple(sites), watch)
+
+
+def _outline(bench: Bench) -> dict[str, Any]:
+    """The original in float32, run eagerly, by regime: value and gradients, each flat."""
+    found: dict[str, Any] = {}
+    for one in draws(bench.plan, "float32", bench.seed):
+        result = bench.try_run("before", "eager", "float32", one)
+        if result is not None:
+            gradient = result.flat_gradient().tolist() if result.has_gradient else None
+            found[one.regime] = {"value": result.value.ravel().tolist(), "gradient": gradient}
+    return found
 
 
 def _with_notes(verdict: Verdict, notes: list[str]) -> Verdict:

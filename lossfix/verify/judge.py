@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from lossfix.rules.contracts import (
+    Bounded,
     Contract,
     Exact,
     Guarded,
@@ -20,16 +21,24 @@ from lossfix.rules.contracts import (
 )
 from lossfix.verify.bench import Bench, arrays
 from lossfix.verify.checks import Check, check_of, still_open
-from lossfix.verify.compare import Failure, Observation, cosine, mended, unmended
+from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
+from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws, one_row
+from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
+from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
+from lossfix.verify.shapes import COLUMN, EMPTY, other_shapes
 from lossfix.verify.shrink import counterexample, shrink
+from lossfix.verify.slopes import given_gradient, own_gradient
 from lossfix.verify.trends import Trend, limit, live_fraction, rank
+from lossfix.verify.true_errors import true_errors
 from lossfix.verify.verdict import Context, Outcome, Verdict
 
+NARROW = frozenset({"bfloat16", "float16"})
+OTHER_SHAPES = frozenset({"one row", EMPTY, COLUMN})
+_POLE = 1e4  # by which a value grows towards a pole, and not towards a logarithm's
 _LIVE = 0.05  # of ordinary predictions must get a gradient from a relaxation
 
 
@@ -40,12 +49,15 @@ class _Record:
     contexts: list[Context] = field(default_factory=list)
     failures: list[tuple[Observation, Failure]] = field(default_factory=list)
     raised: str = ""  # the new loss raises where the original ran
-    open: dict[str, tuple[Observation, Failure]] = field(default_factory=dict)
-    mended: set[str] = field(default_factory=set)
+    open: dict[tuple[str, str], tuple[Observation, Failure]] = field(default_factory=dict)
+    mended: set[tuple[str, str]] = field(default_factory=set)  # dtype and kind
     unmended: list[tuple[Observation, Failure]] = field(default_factory=list)
     gradients: set[str] = field(default_factory=set)
     cosine: float | None = None
     wide: bool = True
+    sizes: dict[str, float] = field(default_factory=dict)  # the original's value, by regime
+    closed: bool = False  # a value that was not finite is, in an eager run
+    draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -61,7 +73,7 @@ def judge(
     check = check_of(contract)
     record = _Record()
     for dtype in options.dtypes:
-        _dtype(bench, check, record, dtype, hints, options)
+        _dtype(bench, contract, check, record, dtype, hints, options)
     figures: dict[str, float] = {}
     reason, example = _broken(bench, contract, check, record)
     if not reason and isinstance(contract, Monotone) and not hints.at_root:
@@ -74,6 +86,8 @@ def judge(
                 reason, example = trend.failure, plain(dict(trend.evidence or {}))
                 break
             undecided = undecided or trend.failure
+    if isinstance(contract, Exact | Guarded | Bounded):
+        figures.update(true_errors(bench, options, record.notes))
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
@@ -105,15 +119,16 @@ def judge(
 
 
 def _dtype(
-    bench: Bench, check: Check, record: _Record, dtype: str, hints: Hints, options: Options
+    bench: Bench,
+    contract: Contract,
+    check: Check,
+    record: _Record,
+    dtype: str,
+    hints: Hints,
+    options: Options,
 ) -> None:
     """All modes of one dtype. The float64 context sees the float32 draws."""
-    drawn = "float32" if dtype == "float64" else dtype
-    made = draws(bench.plan, drawn, options.seed, hints.thresholds)
-    if dtype == "float32" and made:
-        alone = one_row(made[0], bench.plan)
-        if alone is not None and bench.try_run("before", "eager", dtype, alone) is not None:
-            made.append(alone)
+    made = _drawn(bench, record, dtype, hints, options)
     originals: dict[str, list[Result | None]] = {}
     refused: dict[str, str] = {}
     for mode in options.modes:
@@ -121,6 +136,9 @@ def _dtype(
         for draw in made:
             if mode in refused:
                 break
+            if mode != "eager" and draw.regime in OTHER_SHAPES:
+                originals[mode].append(None)
+                continue
             try:
                 originals[mode].append(bench.run("before", mode, dtype, draw.values))
             except RunError as error:
@@ -139,12 +157,29 @@ def _dtype(
             tuple(r for m in others if (r := originals[m][i]) is not None) for i in range(len(made))
         ]
         record.contexts.append(
-            _context(bench, check, record, mode, dtype, made, originals[mode], spared)
+            _context(bench, contract, check, record, mode, dtype, made, originals[mode], spared)
         )
+
+
+def _drawn(bench: Bench, record: _Record, dtype: str, hints: Hints, options: Options) -> list[Draw]:
+    """The draws that a dtype sees, made once: float64 sees those of float32."""
+    drawn = "float32" if dtype == "float64" else dtype
+    if drawn not in record.draws:
+        made = draws(bench.plan, drawn, options.seed, hints.thresholds)
+        if drawn == "float32" and made:
+            made += [
+                other
+                for other in other_shapes(bench.plan, made[0])
+                if bench.try_run("before", "eager", drawn, other) is not None
+            ]
+            made += bench.searched
+        record.draws[drawn] = made
+    return record.draws[drawn]
 
 
 def _context(
     bench: Bench,
+    contract: Contract,
     check: Check,
     record: _Record,
     mode: str,
@@ -168,6 +203,9 @@ def _context(
             if dtype == "float64":
                 reason = f"the new loss: {error}"
                 return Context(mode, dtype, bench.device, Outcome.NOT_RUN, reason)
+            if draw.regime == COLUMN:
+                record.notes.append(f"{COLUMN}: the original broadcasts, the new loss {error}")
+                continue
             record.raised = record.raised or (
                 f"the new loss raises in {mode} {dtype} ({draw.regime}): {error}"
             )
@@ -175,9 +213,15 @@ def _context(
         seen = Observation(mode, dtype, draw, before, after, bench.reference(draw), beside)
         compared += 1
         record.regimes[draw.regime] = None
-        _gather(record, seen)
+        _gather(record, contract, seen)
         bits.add(seen)
-        failure = check(seen)
+        failure = _checked(contract, check, seen)
+        if failure is not None and _acquitted(bench, check, seen):
+            record.notes.append(
+                "oracle: mpmath sides with the new loss where the original's float64 run does not "
+                f"({seen.draw.regime})"
+            )
+            continue
         if failure is not None and _flushed_alone(bench, check, seen):
             record.notes.append(
                 "subnormal numbers are flushed to zero by the framework and were kept by what the "
@@ -190,6 +234,26 @@ def _context(
     outcome = Outcome.REFUTED if broken else Outcome.VERIFIED
     reason = broken.message if broken else ""
     return Context(mode, dtype, bench.device, outcome, reason, compared, *bits.worst())
+
+
+def _checked(contract: Contract, check: Check, seen: Observation) -> Failure | None:
+    """The check of a contract, as far as it speaks of inputs of this shape."""
+    same_loss = isinstance(contract, Exact | Guarded | Bounded)
+    if seen.draw.regime == EMPTY:  # the mean of nothing is NaN
+        return lost(seen) if same_loss else None
+    if seen.draw.regime == COLUMN and not same_loss:
+        return None
+    return check(seen)
+
+
+def _acquitted(bench: Bench, check: Check, seen: Observation) -> bool:
+    """Whether the true numbers bear the new loss out, and it was the float64 run that was off."""
+    if seen.reference is None or seen.draw.regime in OTHER_SHAPES:
+        return False
+    true = bench.truth(seen.draw)
+    if true is None or not true.finite:
+        return False
+    return check(replace(seen, reference=replace(seen.reference, result=true))) is None
 
 
 def _flushed_alone(bench: Bench, check: Check, seen: Observation) -> bool:
@@ -212,19 +276,25 @@ def _flush(values: Any) -> Any:
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.zeros_like(values), values)
 
 
-def _gather(record: _Record, seen: Observation) -> None:
-    record.mended |= mended(seen)
+def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
+    if seen.draw.regime == EMPTY:
+        return
+    record.mended |= {(seen.dtype, kind) for kind in mended(seen)}
     for kind in ("value", "gradient"):
         infinite = still_open(seen, kind)
         if infinite is not None:
-            record.open.setdefault(kind, (seen, infinite))
+            record.open.setdefault((seen.dtype, kind), (seen, infinite))
+    if (seen.mode, seen.dtype) == ("eager", "float32"):
+        record.notes.extend(remarks(contract, seen))
+        record.sizes[seen.draw.regime] = float(np.max(np.abs(seen.before.value), initial=0.0))
+        record.closed = record.closed or (seen.draw.regime not in FAR and "value" in mended(seen))
     record.unmended.extend((seen, failure) for failure in unmended(seen))
     if seen.reference is not None and not seen.reference.wide:
         record.wide = False
     old = [n for n, g in seen.before.gradients.items() if g is not None]
     new = [n for n, g in seen.after.gradients.items() if g is not None]
     record.gradients.update(set(new) - set(old))
-    if seen.draw.regime in ORDINARY and seen.dtype != "bfloat16":
+    if seen.draw.regime in ORDINARY and seen.dtype not in NARROW:
         near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
         if near is not None:
             record.cosine = near if record.cosine is None else min(record.cosine, near)
@@ -239,6 +309,8 @@ class _Bits:
     def add(self, seen: Observation) -> None:
         if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
             return
+        if seen.draw.regime in (EMPTY, COLUMN):
+            return
         if seen.dtype == "float64":  # there the original is the reference itself
             return
         for name, true in arrays(seen.reference.result).items():
@@ -249,9 +321,14 @@ class _Bits:
                     key = f"{'value' if name == 'value' else 'gradient'} {version}"
                     self._worst[key] = max(self._worst.get(key, 0.0), found)
 
-    def worst(self) -> tuple[float | None, ...]:
-        keys = ("value before", "value after", "gradient before", "gradient after")
-        return tuple(self._worst.get(key) for key in keys)
+    def worst(self) -> tuple[float | None, float | None, float | None, float | None]:
+        known = self._worst.get
+        return (
+            known("value before"),
+            known("value after"),
+            known("gradient before"),
+            known("gradient after"),
+        )
 
 
 def _broken(
@@ -267,21 +344,29 @@ def _broken(
             f"some place of the loss is as unstable as before: {failure.message} "
             f"({seen.mode} {seen.dtype}, {seen.draw.regime})"
         )
-    if isinstance(contract, Guarded) and not found:
-        for kind, (seen, failure) in record.open.items():
-            if kind not in record.mended:
+    if isinstance(contract, Guarded | Bounded) and not found:
+        for (dtype, kind), (seen, failure) in record.open.items():
+            where = f"({seen.mode} {dtype}, {seen.draw.regime})"
+            wider = "float32" if dtype == "float64" else dtype
+            if record.mended & {(dtype, kind), (wider, kind)}:
+                record.notes.append(
+                    f"{failure.message}, as the original's {where}; other places of that kind are "
+                    "mended"
+                )
+            elif dtype in NARROW:
+                record.notes.append(
+                    f"{failure.message}, as the original's {where}: the guard is below the "
+                    f"precision of {dtype}"
+                )
+            else:
                 found.append((seen, failure))
                 check = partial(still_open, kind=kind)
                 break
-            record.notes.append(
-                f"{failure.message}, as the original's ({seen.mode} {seen.dtype}, "
-                f"{seen.draw.regime}); other places of that kind are mended"
-            )
     if not found:
         return "", None
     # an eager failure in float64 or float32 is the easiest to reproduce
     order = {"eager": 0, "graph": 1, "xla": 2}
-    seen, failure = min(found, key=lambda f: (f[0].dtype == "bfloat16", order.get(f[0].mode, 3)))
+    seen, failure = min(found, key=lambda f: (f[0].dtype in NARROW, order.get(f[0].mode, 3)))
     seen, failure = shrink(bench, check, seen, failure)
     where = f"{seen.mode} {seen.dtype}, regime {seen.draw.regime}"
     return f"{failure.message} ({where})", counterexample(seen, failure)
@@ -296,10 +381,17 @@ def _trends(
 ) -> list[Trend]:
     if isinstance(contract, Monotone):
         return [rank(bench, options.seed)]
+    if isinstance(contract, Exact | Guarded | Bounded):
+        return [given_gradient(bench, options.seed)]
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         if len(levels) < 3:
-            return [Trend("the limit was not checked: the new loss shows no sharpness", False)]
+            return [
+                own_gradient(bench, options.seed),
+                Trend("the limit was not checked: the new loss shows no sharpness", False),
+            ]
         return [
+            own_gradient(bench, options.seed),
+            between_modes(bench, levels, options.seed),
             limit(bench, levels, options.seed, hints.thresholds),
             _alive(bench, options, hints),
         ]
@@ -360,6 +452,14 @@ def _describe(bench: Bench, contract: Contract, record: _Record, figures: dict[s
             "the original does not run in float64; the two were compared with each other only, "
             "in ordinary regimes"
         )
+    ordinary = record.sizes.get("typical", 0.0)
+    if isinstance(contract, Guarded) and record.closed and np.isfinite(ordinary):
+        beside = max((record.sizes.get(r, 0.0) for r in WEAK), default=0.0)
+        if beside > _POLE * ordinary > 0.0:
+            record.notes.append(
+                "the value jumps on the singular set: it is finite there by convention and grows "
+                f"beyond all bounds beside it ({beside:.3g}), so a pole is not seen any more"
+            )
     for name in sorted(record.gradients):
         record.notes.append(f"the original gives no gradient for {name}; the new loss does")
     if not isinstance(contract, Meaning | StraightThrough):

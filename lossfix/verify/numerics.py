@@ -41,6 +41,12 @@ def rounded(array: Array, dtype: str) -> Array:
         return np.asarray(array.astype(np.dtype(dtype)), dtype=np.float64)
 
 
+def held(array: Array, dtype: str) -> Array:
+    """`array` rounded to `dtype`, and to its largest number what is beyond it."""
+    largest = FORMATS[dtype].largest
+    return rounded(np.clip(array, -largest, largest), dtype)
+
+
 def _bfloat16(array: NDArray[np.float32]) -> NDArray[np.float32]:
     bits = array.view(np.uint32).astype(np.int64)
     kept = (bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000
@@ -68,6 +74,14 @@ def ulp(array: Array, dtype: str) -> Array:
     form = FORMATS[dtype]
     size = np.clip(np.nan_to_num(np.abs(array)), form.smallest_normal, form.largest)
     return np.asarray(np.exp2(np.floor(np.log2(size))) * form.eps)
+
+
+def error_ulps(result: Array, reference: Array, dtype: str) -> float | None:
+    """Worst error in ulps of the reference; infinite where a finite number came out as none."""
+    bits = error_bits(result, reference, dtype)
+    if bits is None:
+        return None
+    return float("inf") if bits >= FORMATS[dtype].bits else float(2.0**bits - 1.0)
 
 
 def error_bits(result: Array, reference: Array, dtype: str) -> float | None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
+from typing import Any
 
 from lossfix.rules.contracts import Contract, Relaxed
+from lossfix.verify import cage
+from lossfix.verify.backends import MODES, Frameworks, Outline, frameworks_of, installed, merged
+from lossfix.verify.frameworks.choice import TENSORFLOW
 from lossfix.verify.request import (
     Hints,
     Options,
@@ -27,7 +30,7 @@ NO_FRAMEWORK = "TensorFlow is not installed; pip install 'lossfix[tensorflow]'"
 
 def tensorflow_available() -> bool:
     """Whether TensorFlow can be found; it is not imported."""
-    return importlib.util.find_spec("tensorflow") is not None
+    return installed(TENSORFLOW)
 
 
 def verify_pair(
@@ -39,15 +42,19 @@ def verify_pair(
     *,
     after_at: Callable[[float], str] | None = None,
     session: Session | None = None,
+    curve: bool = False,
 ) -> Verdict:
     """Runs both versions of a loss in a worker process and judges them by the contract.
 
     `after_at` gives the text of the new loss at a sharpness, for a relaxed contract; without it
-    the sharpness is looked for in the text. `session` is a warm worker to use; without one a
-    worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none.
+    the sharpness is looked for in the text. With `curve` the verdict carries what both losses do
+    around the place where the original is worst. `session` is a warm worker to use; without one a
+    worker is started and ended. Raises NoDevice where `options.device` is "gpu" and there is none,
+    and NoSandbox where `options.sandbox` is "require" and a fence cannot stand.
     Whatever the losses do costs this verdict only, which is then `not run` with the reason.
     """
-    why_not = blocked()
+    frameworks = frameworks_of(before)
+    why_not = blocked(frameworks.names[0])
     if why_not:
         return replace(not_run(contract.name, why_not), seed=options.seed)
     request = {
@@ -56,36 +63,70 @@ def verify_pair(
         "after": asdict(after),
         "contract": contract_as_json(contract),
         "hints": hints_as_json(hints),
-        "options": asdict(options),
         "levels": _levels(before, after, contract, hints, after_at),
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
+        "sandbox": options.sandbox,
+        "curve": curve,
+        "outline": len(frameworks.names) > 1,
     }
     if session is None:
-        with Session(options.device) as own:
-            reply, device = own.ask(request), own.device
-    else:
-        reply, device = session.ask(request), session.device
+        with Session(options.device, framework=frameworks.names[0]) as own:
+            return _under_all(own, request, frameworks, options)
+    return _under_all(session, request, frameworks, options)
+
+
+def _under_all(
+    session: Session, request: dict[str, Any], frameworks: Frameworks, options: Options
+) -> Verdict:
+    verdicts: dict[str, Verdict] = {}
+    outlines: dict[str, Outline] = {}
+    for name in frameworks.names:
+        verdicts[name], outlines[name] = _under(session.under(name), request, options)
+    if len(verdicts) == 1 and not frameworks.absent:
+        return verdicts[frameworks.names[0]]
+    return merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+
+
+def _under(session: Session, request: dict[str, Any], options: Options) -> tuple[Verdict, Outline]:
+    """The verdict of one framework, and what the original came out as."""
+    name = session.framework
+    modes = tuple(m for m in options.modes if m in MODES[name])
+    asked = {**request, "framework": name, "options": asdict(replace(options, modes=modes))}
+    reply, device = session.ask(asked), session.device
+    contract = str(request["contract"]["name"])
     failure = reply.get("failure")
     if failure:
-        verdict = not_run(contract.name, str(failure))
-        return replace(verdict, seed=options.seed, device=device)
+        verdict = not_run(contract, str(failure))
+        return replace(verdict, seed=options.seed, device=device), {}
+    outline: Outline = {}
     try:
-        verdict = verdict_from_json(reply["result"])
+        result = dict(reply["result"])
+        outline = result.pop("outline", {})
+        verdict = verdict_from_json(result)
     except (KeyError, TypeError, ValueError) as error:
-        verdict = not_run(contract.name, f"the worker's answer cannot be read: {error}")
+        verdict = not_run(contract, f"the worker's answer cannot be read: {error}")
     versions = {
         "python": platform.python_version(),
         **{str(k): str(v) for k, v in reply.get("versions", {}).items()},
-        "sandbox": ", ".join(str(f) for f in reply.get("fences", ())),
+        "sandbox": _sandbox(reply, device),
     }
-    return replace(verdict, seed=options.seed, device=device, versions=versions)
+    reads = tuple(str(path) for path in reply.get("reads", ()))
+    contexts = tuple(replace(context, backend=name) for context in verdict.contexts)
+    verdict = replace(verdict, seed=options.seed, device=device, versions=versions, reads=reads)
+    return replace(verdict, contexts=contexts), outline
 
 
-def blocked() -> str:
-    """Why no loss can be run here; empty where it can."""
-    if not tensorflow_available():
-        return NO_FRAMEWORK
+def _sandbox(reply: Mapping[str, Any], device: str) -> str:
+    """The level and the fences behind it, such as "full: limits, no network, ..."."""
+    fences = [str(fence) for fence in reply.get("fences", ())]
+    return f"{cage.level(fences, device)}: {', '.join(fences)}"
+
+
+def blocked(framework: str = TENSORFLOW) -> str:
+    """Why no loss can be run here with a framework; empty where it can."""
+    if not installed(framework):
+        return NO_FRAMEWORK if framework == TENSORFLOW else f"{framework} is not installed"
     if not hasattr(os, "fork"):
         return "losses are run on Linux and macOS only"
     return ""

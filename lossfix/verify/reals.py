@@ -102,10 +102,7 @@ def _evaluate(term: Term, sample: Sample) -> Real:
     env: dict[str, Dual] = {}
     start = 0
     for name, value in sample.values.items():
-        shape = np.shape(value)
-        slopes = _zeros((*shape, total))
-        slopes.reshape(sizes[name], total)[:, start : start + sizes[name]] = _identity(sizes[name])
-        env[name] = Dual(_exactly(value), slopes)
+        env[name] = variable(value, total, start)
         start += sizes[name]
     result = _Evaluator(env, sample, total).of(term)
     weights = _exactly(1.0 + 0.25 * np.arange(result.values.size)).reshape(result.values.shape)
@@ -116,6 +113,23 @@ def _evaluate(term: Term, sample: Sample) -> Real:
         gradients[name] = np.array(whole[start : start + size], dtype=object)
         start += size
     return Real(np.array(result.values, dtype=object), gradients, result.lost)
+
+
+def variable(value: Any, total: int, start: int | None) -> Dual:
+    """An array whose entries are the derivatives' own variables from `start` on; None: constants.
+
+    `total` is the number of all variables.
+    """
+    slopes = _zeros((*np.shape(value), total))
+    if start is not None:
+        size = int(np.size(value))
+        slopes.reshape(size, total)[:, start : start + size] = _identity(size)
+    return Dual(_exactly(value), slopes)
+
+
+def apply(op: str, args: list[Dual], attrs: Mapping[str, Any], total: int) -> Dual:
+    """One op of the vocabulary on values with derivatives; raises UnknownOpError."""
+    return _Evaluator({}, Sample({}, {}), total).apply(op, args, attrs)
 
 
 def _exactly(value: Any) -> Array:
@@ -264,6 +278,7 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "sqrt": (mp.sqrt, lambda x: _over(mpf(1), 2 * mp.sqrt(x))),
     "square": (lambda x: x * x, lambda x: 2 * x),
     "abs": (abs, mp.sign),
+    "relu": (lambda x: max(x, mpf(0)), lambda x: mpf(x > 0)),
     "sigmoid": (_sigmoid, lambda x: _sigmoid(x) * _sigmoid(-x)),
     "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION, WEIGHT
 from lossfix.verify.inputs import Plan, Tensor
-from lossfix.verify.numerics import FORMATS, Array, neighbour, rounded
+from lossfix.verify.literals import beside
+from lossfix.verify.numerics import FORMATS, Array, held, neighbour, rounded
 
 Values = dict[str, NDArray[np.generic]]
 Rng = np.random.Generator
@@ -27,7 +28,9 @@ _REAL = ("any", "real", "range")
 # what a regime may be used for: compared number by number, or for its finiteness alone
 SUBNORMAL = "subnormal"
 WEAK = frozenset({"minute", "tiny", SUBNORMAL})
-FAR = frozenset({"large", "very large", "tiny", SUBNORMAL})  # overflow may be the true answer
+FAR = frozenset(
+    {"large", "very large", "huge", "tiny", SUBNORMAL}
+)  # overflow may be the true answer
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -72,6 +75,16 @@ def _softmax(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return np.asarray(powers / powers.sum(-1, keepdims=True))
 
 
+def _shares(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
+    """Rows that sum to 1 exactly: whole multiples of the dtype's eps."""
+    if not shape:
+        return np.asarray(1.0)
+    whole = round(1.0 / FORMATS[dtype].eps)
+    parts = np.floor(_softmax(rng, shape, dtype) * whole)
+    parts[..., 0] += whole - parts.sum(-1)
+    return np.asarray(parts / whole)
+
+
 def _near_one(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return 1.0 - np.exp(rng.uniform(np.log(FORMATS[dtype].eps / 2), np.log(1e-2), shape))
 
@@ -100,6 +113,7 @@ REGIMES: tuple[Regime, ...] = (
     Regime("moderate", _REAL, _uniform(-20.0, 20.0), "onehot"),
     Regime("large", _REAL, _uniform(-100.0, 100.0)),
     Regime("very large", _REAL, _uniform(-400.0, 400.0), "onehot"),
+    Regime("huge", ("any", "real"), _magnitudes(1e6, 1e9, True)),
     Regime("saturated", _UNIT, _bits),
     Regime("near one", _UNIT, _near_one),
     Regime("small", (*_REAL, "probability"), _magnitudes(1e-6, 1e-2, False)),
@@ -126,6 +140,10 @@ def draws(plan: Plan, dtype: str, seed: int, thresholds: tuple[float, ...] = ())
         found.append(_perfect(plan, found[0], dtype))
     for number, threshold in enumerate(thresholds):
         found.append(_at_threshold(plan, dtype, seed + number, threshold))
+    for number, literal in enumerate(plan.literals):
+        found += _at_points(plan, dtype, seed + number, f"beside {literal:g}", beside(literal))
+    if found:
+        found += _close_together(plan, found[0], dtype)
     return found
 
 
@@ -206,7 +224,10 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
         values = _label(tensor, regime, rng, dtype)
     else:
         values = regime.prediction(rng, shape, dtype)
-    return fit(tensor, rounded(np.asarray(values, dtype=np.float64), dtype), dtype)
+        # squares and small multiples of what a loss is given must fit, or every loss overflows
+        reach = np.sqrt(FORMATS[dtype].largest)
+        values = np.clip(values, -reach, reach)
+    return fit(tensor, held(np.asarray(values, dtype=np.float64), dtype), dtype)
 
 
 def fit(tensor: Tensor, values: Array, dtype: str) -> Array:
@@ -236,7 +257,7 @@ def _label(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> Array:
     if tensor.kind == "range":
         return rng.uniform(max(tensor.low, -1e3), min(tensor.high, 1e3), shape)
     if tensor.kind == "simplex":
-        return _softmax(rng, shape, dtype)
+        return _shares(rng, shape, dtype)
     if tensor.kind == "real":
         return np.zeros(shape) if style == "zeros" else np.asarray(rng.normal(0.0, 1.5, shape))
     if tensor.kind == "onehot":
@@ -276,6 +297,25 @@ def _at_threshold(plan: Plan, dtype: str, seed: int, threshold: float) -> Draw:
     below, above = (float(neighbour(np.asarray([at]), dtype, np.asarray([s]))[0]) for s in (-1, 1))
     step = 0.05 * max(abs(at), 0.1)
     points = np.asarray([at, below, above, at - step, at + step])
+    return _cycled(plan, dtype, seed, f"threshold {threshold:g}", points)
+
+
+def _at_points(
+    plan: Plan, dtype: str, seed: int, name: str, points: tuple[float, ...]
+) -> list[Draw]:
+    """Predictions at the points that their kinds have; none where there are none."""
+    kinds = {t.kind for t in plan.tensors if t.role == PREDICTION and t.dtype == "float"}
+    signed = bool(kinds) and kinds <= set(_REAL)
+    usable = [p for p in points if signed or 0 <= p <= 1]
+    if not usable or not kinds <= {*_UNIT, "real"}:
+        return []
+    order = np.random.default_rng((seed, 11)).permutation(len(usable))
+    at = held(np.asarray(usable, dtype=np.float64)[order], dtype)
+    return [_cycled(plan, dtype, seed, name, at[at != 0.0])] if np.any(at != 0.0) else []
+
+
+def _cycled(plan: Plan, dtype: str, seed: int, name: str, points: Array) -> Draw:
+    """Typical inputs with predictions that run through the points."""
     base = draw(plan, REGIMES[0], dtype, seed)
     values = dict(base.values)
     for tensor in plan.tensors:
@@ -283,4 +323,21 @@ def _at_threshold(plan: Plan, dtype: str, seed: int, threshold: float) -> Draw:
             size = int(np.prod(tensor.shape))
             cycled = points[np.arange(size) % len(points)].reshape(tensor.shape)
             values[tensor.name] = fit(tensor, rounded(cycled, dtype), dtype)
-    return Draw(f"threshold {threshold:g}", dtype, values)
+    return Draw(name, dtype, values)
+
+
+def _close_together(plan: Plan, base: Draw, dtype: str) -> list[Draw]:
+    """All tensors nearly equal, and far below 1: what subtracts their logarithms cancels.
+
+    Every entry is the same, so that no mean hides an error.
+    """
+    floats = [t for t in plan.tensors if t.dtype == "float" and t.role in (PREDICTION, LABEL)]
+    if len(floats) < 2 or any(t.kind not in ("any", "probability", "range") for t in floats):
+        return []
+    form = FORMATS[dtype]
+    low = form.smallest_normal * 2.0 ** (form.bits / 4)
+    values = dict(base.values)
+    for number, tensor in enumerate(floats):
+        size = held(np.full(tensor.shape, low * (1.0 + 40 * number * form.eps)), dtype)
+        values[tensor.name] = fit(tensor, size, dtype)
+    return [Draw("close together", dtype, values)]

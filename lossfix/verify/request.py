@@ -51,7 +51,8 @@ class Options:
     """How to run. `inputs` holds specs such as 'y_pred=float32[8,10] in (0,1)'.
 
     `timeout_s` is wall time for one verification, `memory_mb` the address space of its process
-    (not limited on a GPU).
+    (not limited on a GPU). `sandbox` "auto" puts up every fence that the system has, "require"
+    raises NoSandbox where one is missing, "off" leaves the limits alone.
     """
 
     device: str = "auto"  # "auto", "cpu" or "gpu"
@@ -60,7 +61,8 @@ class Options:
     timeout_s: float = 120.0
     memory_mb: int = 6144
     modes: tuple[str, ...] = ("eager", "graph", "xla")
-    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float64")
+    dtypes: tuple[str, ...] = ("float32", "bfloat16", "float16", "float64")
+    sandbox: str = "auto"  # "require", "auto" or "off"
 
 
 def hints_as_json(hints: Hints) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,23 @@ import numpy as np
 from lossfix.verify.bench import Bench
 from lossfix.verify.checks import Check
 from lossfix.verify.compare import Failure, Observation
+from lossfix.verify.conventions import PREDICTION
+from lossfix.verify.inputs import Plan
 from lossfix.verify.plain import plain_draw, plain_result
 from lossfix.verify.regimes import Draw, row
 from lossfix.verify.results import RunError
 
 SECONDS = 6.0
 ENTRIES = 80
+_PLAIN: Mapping[str, tuple[float, ...]] = {
+    "any": (0.0, 0.5),
+    "real": (0.0, 0.5),
+    "probability": (0.0, 0.5),
+    "range": (0.0, 0.5),
+    "binary": (0.0,),
+    "index": (0.0,),
+    "positive": (0.5,),
+}
 
 
 def observe(bench: Bench, mode: str, dtype: str, draw: Draw) -> Observation:
@@ -54,7 +65,7 @@ def shrink(
         one = row(seen.draw, bench.plan, index, seen.draw.regime) if rows > 1 else None
         if one is not None and attempt(one):
             break
-    _zero(best[0].draw, bench.differentiated, attempt)
+    _zero(best[0].draw, bench.plan, attempt)
     return best
 
 
@@ -62,19 +73,21 @@ def _finite(seen: Observation) -> bool:
     return seen.reference is None or seen.reference.result.finite
 
 
-def _zero(start: Draw, names: tuple[str, ...], attempt: Callable[[Draw], bool]) -> None:
+def _zero(start: Draw, plan: Plan, attempt: Callable[[Draw], bool]) -> None:
+    """Plain numbers in the place of others, where the tensor's kind holds them."""
     draw = start
     tries = 0
-    for name in (*names, *(n for n in start.values if n not in names)):
-        size = int(np.size(draw.values[name]))
-        for index in range(size):
-            for plain in (0.0, 0.5):
-                array = np.array(draw.values[name])
+    for tensor in sorted(plan.tensors, key=lambda t: t.role != PREDICTION):
+        for index in range(int(np.size(draw.values[tensor.name]))):
+            for plain in _PLAIN.get(tensor.kind, ()):
+                array = np.array(draw.values[tensor.name])
                 if tries >= ENTRIES or array.reshape(-1)[index] in (0.0, plain):
                     break
+                if not tensor.low <= plain <= tensor.high:
+                    continue
                 tries += 1
                 array.reshape(-1)[index] = plain
-                smaller = Draw(draw.regime, draw.dtype, {**draw.values, name: array})
+                smaller = Draw(draw.regime, draw.dtype, {**draw.values, tensor.name: array})
                 if attempt(smaller):
                     draw = smaller
                     break

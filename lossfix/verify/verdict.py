@@ -28,6 +28,7 @@ class Context:
     value_bits_after: float | None = None
     gradient_bits_before: float | None = None
     gradient_bits_after: float | None = None
+    backend: str = "tensorflow"  # the framework that ran it; Keras's backend for `keras.ops`
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,9 @@ class Verdict:
     figures: dict[str, float] = field(default_factory=dict)  # e.g. gradient cosine, term's bits
     regimes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
+    inputs: dict[str, Any] = field(default_factory=dict)  # tensors, settings, digests of draws
+    curve: dict[str, Any] = field(default_factory=dict)  # where asked for: see verify/sweep.py
+    reads: tuple[str, ...] = ()  # files beside the losses that were read or looked for
 
     def as_json(self) -> dict[str, Any]:
         """The verdict under the keys that other programs read."""
@@ -68,5 +72,5 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         for context in fields.pop("contexts")
     )
     outcome = Outcome(fields.pop("verdict"))
-    regimes, notes = tuple(fields.pop("regimes")), tuple(fields.pop("notes"))
-    return Verdict(outcome=outcome, contexts=contexts, regimes=regimes, notes=notes, **fields)
+    fields.update({name: tuple(fields[name]) for name in ("regimes", "notes", "reads")})
+    return Verdict(outcome=outcome, contexts=contexts, **fields)

@@ -78,6 +78,7 @@ def trace_gradients(
         "options": asdict(options),
         "timeout_s": options.timeout_s,
         "memory_mb": options.memory_mb,
+        "sandbox": options.sandbox,
     }
     if session is None:
         with Session(options.device) as own:

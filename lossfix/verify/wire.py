@@ -41,7 +41,7 @@ def receive(fd: int, deadline: float | None = None) -> dict[str, Any]:
         raise WireError(f"a message of {size} bytes was announced and the limit is {LIMIT}")
     try:
         message = json.loads(_read(fd, size, deadline))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError(f"what came is not JSON: {error}") from None
     if not isinstance(message, dict):
         raise WireError("what came is not a JSON object")

@@ -1,56 +1,95 @@
 """The worker: imports the framework once, and serves each request in a forked child.
 
 It never computes anything itself: a process that has used TensorFlow cannot be forked any more.
+For each pair of pipes that it is handed, it forks a *server*, which takes one request after the
+other from there; so several losses run at once, and one import serves all of them.
 With `--cold` it does not even import, and each child does; that is for GPUs.
 
-Run as `python -m lossfix.verify.worker REQUESTS REPLIES DEVICE SCRATCH [--cold]`, the first two
-being file descriptors.
+Run as `python -m lossfix.verify.worker CONTROL DEVICE SCRATCH FRAMEWORK [--cold]`; CONTROL is the
+descriptor of a Unix socket, whose end is the worker's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import os
 import select
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import time
 import traceback
 from typing import Any
 
-from lossfix.verify import sandbox, wire
+from lossfix.verify import cage, wire
+from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
+from lossfix.verify.reads import Reads
 
-_FRAMEWORK = "lossfix.verify.frameworks.tensorflow"
+_LOOK_S = 1.0  # how often servers that have ended are looked for
 
 
 def main(arguments: list[str]) -> int:
-    requests, replies = int(arguments[0]), int(arguments[1])
-    device, scratch = arguments[2], arguments[3]
-    cold = "--cold" in arguments
-    sandbox.adopt_orphans()
+    control = socket.socket(fileno=int(arguments[0]))
+    device, scratch = arguments[1], arguments[2]
+    cage.adopt_orphans()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
-    if not cold:
-        framework = importlib.import_module(_FRAMEWORK)
-        framework.warm()
+    if "--cold" not in arguments:
+        framework_named(arguments[3]).warm()
         importlib.import_module("lossfix.verify.jobs")
-    wire.send(replies, {"ready": True})
-    number = 0
-    while True:
-        try:
-            request = wire.receive(requests)
-        except wire.WireError:
+    wire.send(control.fileno(), {"ready": True})
+    servers: set[int] = set()
+    for number in itertools.count():
+        pipes = _handed(control, servers)
+        if pipes is None:
+            cage.end_orphans()  # the servers, and then what they leave
             return 0
-        number += 1
-        folder = os.path.join(scratch, str(number))
-        os.makedirs(folder)
-        try:
-            reply = _serve(request, requests, replies, device, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        wire.send(replies, reply)
+        pid = os.fork()
+        if pid == 0:
+            control.close()
+            _server(*pipes, device, os.path.join(scratch, str(number)))
+        servers.add(pid)
+        for pipe in pipes:
+            os.close(pipe)
+    raise AssertionError
+
+
+def _handed(control: socket.socket, servers: set[int]) -> tuple[int, int] | None:
+    """The next pair of pipes, or None where the parent is gone."""
+    while not select.select([control], [], [], _LOOK_S)[0]:
+        for pid in tuple(servers):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                servers.discard(pid)
+        cage.end_orphans(servers)  # of a server that was killed
+    try:
+        _, pipes, _, _ = socket.recv_fds(control, 1, 2)
+    except OSError:
+        return None
+    return (pipes[0], pipes[1]) if len(pipes) == 2 else None
+
+
+def _server(requests: int, replies: int, device: str, scratch: str) -> None:
+    """Takes requests from one pipe until it ends; this process ends with it."""
+    cage.die_with_parent()
+    cage.adopt_orphans()
+    try:
+        for number in itertools.count():
+            request = wire.receive(requests)
+            folder = os.path.join(scratch, str(number))
+            os.makedirs(folder)
+            try:
+                reply = _serve(request, requests, replies, device, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            wire.send(replies, reply)
+    except (wire.WireError, OSError):
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
 
 
 def _serve(
@@ -78,7 +117,7 @@ def _serve(
     finally:
         os.close(result_end)
         status = _end(pid, wait_s=2.0 if failure == "died" else 0.0)
-        sandbox.end_orphans()
+        cage.end_orphans()
     if failure == "died":
         failure = _how_it_died(status, folder, int(request["memory_mb"]))
     return {"failure": failure} if failure else reply
@@ -143,20 +182,16 @@ def _how_it_died(status: int, folder: str, memory_mb: int) -> str:
 def _child(request: dict[str, Any], result: int, device: str, folder: str) -> None:
     """Serves one request in this process and ends it."""
     os.setpgid(0, 0)
-    sandbox.die_with_parent()
+    cage.die_with_parent()
     memory_mb = None if device == "gpu" else int(request["memory_mb"])
     reply: dict[str, Any]
     try:
-        os.chdir(folder)
-        for name in ("HOME", "TMPDIR", "TEMP", "TMP", "XDG_CACHE_HOME"):
-            os.environ[name] = folder
-        tempfile.tempdir = folder
-        _redirect(folder)
+        cage.inside(folder, result)
         cpu_s = int(float(request["timeout_s"]) * (os.cpu_count() or 1)) + 5
-        fences = sandbox.enter(folder, memory_mb, cpu_s)
-        jobs = importlib.import_module("lossfix.verify.jobs")
-        reply = {"result": jobs.run_job(request, folder, device), "fences": list(fences)}
-        reply["versions"] = importlib.import_module(_FRAMEWORK).versions()
+        sandbox = str(request.get("sandbox", "auto"))
+        fences = cage.enter(folder, memory_mb, cpu_s, sandbox, device)
+        absent = cage.missing(fences, device) if sandbox == "require" else ()
+        reply = {"missing": list(absent)} if absent else _run(request, fences, device, folder)
     except MemoryError:
         reply = {"failure": f"the loss asked for more memory than the limit of {memory_mb} MB"}
     except SystemExit as error:
@@ -168,21 +203,34 @@ def _child(request: dict[str, Any], result: int, device: str, folder: str) -> No
         reply = {"failure": f"the verifier failed at {where}, {type(error).__name__}: {message}"}
     try:
         wire.send(result, reply)
+    except wire.WireError as error:
+        wire.send(result, {"failure": f"the answer is too large: {error}"})
     finally:
         os._exit(0)
 
 
-def _redirect(folder: str) -> None:
-    """No input; what is printed goes nowhere, and errors to a file that explains a crash."""
-    null = os.open(os.devnull, os.O_RDWR)
-    errors = os.open(os.path.join(folder, "stderr"), os.O_WRONLY | os.O_CREAT, 0o600)
-    os.dup2(null, 0)
-    os.dup2(null, 1)
-    os.dup2(errors, 2)
-    os.close(null)
-    os.close(errors)
-    # the file is for what a crash says; somebody's prints could fill it
-    sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+def _run(
+    request: dict[str, Any], fences: tuple[str, ...], device: str, folder: str
+) -> dict[str, Any]:
+    """Does the job inside the fences. Raises OSError where the temporary folder is of no use."""
+    # without it AutoGraph would run a loss as it is, and the verdict be about other code
+    with tempfile.TemporaryFile(dir=folder):
+        pass
+    jobs = importlib.import_module("lossfix.verify.jobs")
+    reads = Reads(folder)
+    result = jobs.run_job(request, folder, device)
+    versions = framework_named(request.get("framework", TENSORFLOW)).versions()
+    places = {
+        os.path.abspath(os.path.join(str(loss["folder"]), str(loss["path"])))
+        for loss in (request.get("before"), request.get("after"))
+        if loss
+    }
+    return {
+        "result": result,
+        "fences": list(fences),
+        "versions": versions,
+        "reads": reads.paths(tuple(places)),
+    }
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def drive(nvim, folder, text, steps):
     environment = {
         **os.environ,
         "PYTHONPATH": code.rstrip(os.pathsep),
+        "LOSSFIX_CACHE_DIR": "",
         "LOSSFIX_CMD": json.dumps([sys.executable, "-m", "lossfix", "lsp"]),
         "LOSSFIX_FILE": str(path),
         "LOSSFIX_SEEN": str(seen),

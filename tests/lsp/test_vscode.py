@@ -76,6 +76,7 @@ def code_server(parts, vsix, tmp_path):
     environment = {
         **os.environ,
         "PYTHONPATH": path.rstrip(os.pathsep),
+        "LOSSFIX_CACHE_DIR": "",
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
         "XDG_DATA_HOME": str(tmp_path / "share"),
     }

@@ -7,21 +7,24 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import losses as text
 import pytest
 
-from lossfix.errors import NoDevice, VerifyError
+from lossfix.errors import NoDevice, NoSandbox, VerifyError
 from lossfix.rules.contracts import Exact
 from lossfix.verify import Options, Outcome, Session, verify_pair
 
 pytestmark = pytest.mark.tensorflow
 
 FAST = Options(device="cpu", modes=("eager",), dtypes=("float32",), timeout_s=6.0)
+OPEN = replace(FAST, sandbox="off")
 GOOD = "return tf.reduce_mean(tf.square(y_true - y_pred))"
 
 
@@ -33,10 +36,9 @@ GOOD = "return tf.reduce_mean(tf.square(y_true - y_pred))"
         ("import sys; sys.exit(4)", "sys.exit(4)"),
         ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
         ("import os, signal; os.killpg(0, signal.SIGKILL)", "SIGKILL"),
-        ("import os, signal; os.kill(os.getppid(), signal.SIGKILL)", "took its worker down"),
-        ("x = bytearray(20 * 2**30)", "memory"),
+        ("x = bytearray(100 * 2**30)", "memory"),
         ("x = tf.ones([2**34])", "memory"),
-        ("import socket; socket.create_connection(('192.0.2.1', 80), 2)", "nreachable"),
+        ("import time; time.sleep(600)", "the time limit"),
         ((f"import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'junk' * 9)\n"
          f"    except OSError: pass\n{GOOD}"), "no answer that can be read"),
     ],
@@ -48,6 +50,78 @@ def test_not_run_with_a_reason(session: Session, body: str, reason: str) -> None
     assert reason in verdict.reason
     verdict = verify_pair(text.SQUARES, text.SQUARES, Exact(), options=FAST, session=session)
     assert verdict.outcome is Outcome.VERIFIED
+
+
+@pytest.mark.parametrize(
+    ("fence", "body"),
+    [
+        ("other processes out of reach", "import os; os.kill(os.getppid(), 9)"),
+        ("other processes out of reach", "import os; open(f'/proc/{os.getppid()}/environ').read()"),
+        ("no network", "import socket; socket.create_connection(('192.0.2.1', 80), 2)"),
+        ("no new processes", "import os; os.fork()"),
+        ("no new processes", "import subprocess; subprocess.run(['true'])"),
+    ],
+)
+def test_what_a_fence_refuses_is_the_reason(session: Session, fence: str, body: str) -> None:
+    probe = verify_pair(text.SQUARES, text.SQUARES, Exact(), options=FAST, session=session)
+    if fence not in probe.versions["sandbox"]:
+        pytest.skip(f"this system has no fence for: {fence}")
+    loss = text.program(f"{body}\n{GOOD}")
+    verdict = verify_pair(loss, loss, Exact(), options=FAST, session=session)
+    assert verdict.outcome is Outcome.NOT_RUN
+    assert any(word in verdict.reason for word in ("not permitted", "denied")), verdict.reason
+
+
+def test_a_worker_that_is_killed_costs_one_verdict(session: Session) -> None:
+    loss = text.program("import os; os.kill(os.getppid(), 9)")
+    verdict = verify_pair(loss, loss, Exact(), options=OPEN, session=session)
+    assert "took its worker down" in verdict.reason
+    verdict = verify_pair(text.SQUARES, text.SQUARES, Exact(), options=FAST, session=session)
+    assert verdict.outcome is Outcome.VERIFIED
+
+
+def test_what_the_process_sees_of_the_parent(session: Session) -> None:
+    body = """
+        import os
+        held = sorted(os.listdir('/proc/self/fd'))
+        pipes = [f for f in held if os.path.exists(f'/proc/self/fd/{f}')
+                 and os.readlink(f'/proc/self/fd/{f}').startswith(('pipe', 'socket'))]
+        raise ValueError(f'pipes {len(pipes)}, environment {sorted(os.environ)}')
+    """
+    loss = text.program(textwrap.dedent(body).strip())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("A_SECRET_OF_MINE", "x")
+        with Session("cpu") as fresh:
+            verdict = verify_pair(loss, loss, Exact(), options=FAST, session=fresh)
+    assert "pipes 1" in verdict.reason  # its answer goes there
+    assert "A_SECRET" not in verdict.reason
+
+
+def test_a_sandbox_that_is_required_and_cannot_be_had(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    required = replace(FAST, sandbox="require")
+    probe = verify_pair(text.SQUARES, text.SQUARES, Exact(), options=FAST, session=session)
+    if probe.versions["sandbox"].startswith("full"):
+        verdict = verify_pair(
+            text.SQUARES, text.SQUARES, Exact(), options=required, session=session
+        )
+        assert verdict.outcome is Outcome.VERIFIED
+    monkeypatch.setattr(Session, "_exchange", lambda *_: {"missing": ["no network"]})
+    with pytest.raises(NoSandbox, match="this system does not give no network"):
+        verify_pair(text.SQUARES, text.SQUARES, Exact(), options=required, session=session)
+
+
+def test_several_losses_run_at_once() -> None:
+    slow = text.program(f"import time\nif not tf.executing_eagerly(): time.sleep(0)\n{GOOD}")
+    killer = text.program("import os; os.kill(os.getppid(), 9)")
+    with Session("cpu", jobs=3) as session, ThreadPoolExecutor(6) as threads:
+        asked = [
+            threads.submit(verify_pair, loss, loss, Exact(), options=OPEN, session=session)
+            for loss in [slow, killer, slow, text.SQUARES, killer, text.SQUARES]
+        ]
+        outcomes = [each.result().outcome.value for each in asked]
+    assert outcomes == ["verified", "not run", "verified", "verified", "not run", "verified"]
 
 
 def test_a_loop_is_stopped(session: Session) -> None:
@@ -80,28 +154,29 @@ def test_writes_stay_in_scratch(session: Session, tmp_path: Path) -> None:
         assert not target.exists()
 
 
-def test_a_daemon_is_ended(session: Session) -> None:
+def test_a_daemon_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     loss = text.program(
         "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(97531)\n"
         "    os._exit(0)\nos._exit(7)"
     )
-    verdict = verify_pair(loss, loss, Exact(), options=FAST, session=session)
-    assert "exit code 7" in verdict.reason
-    assert _workers_of(os.getpid()) == 1
+    with Session("cpu") as session:
+        verdict = verify_pair(loss, loss, Exact(), options=OPEN, session=session)
+        assert "exit code 7" in verdict.reason
+        assert _workers(tmp_path) == 2  # the one that imported, and its server
+    assert _workers(tmp_path) == 0
 
 
-def _workers_of(parent: int) -> int:
-    """How many workers, and processes forked from them, descend from `parent`."""
-    owners: dict[int, int] = {}
-    for stat in glob.glob("/proc/[0-9]*/stat"):
+def _workers(scratch: Path) -> int:
+    """How many workers, and processes forked from them, have a folder beneath `scratch`."""
+    found = 0
+    for command in glob.glob("/proc/[0-9]*/cmdline"):
         try:
-            fields = Path(stat).read_text().rpartition(")")[2].split()
-            command = Path(stat).with_name("cmdline").read_bytes()
+            words = Path(command).read_bytes()
         except OSError:
             continue
-        if b"lossfix.verify.worker" in command:
-            owners[int(Path(stat).parent.name)] = int(fields[1])
-    return sum(owner == parent or owner in owners for owner in owners.values())
+        found += b"lossfix.verify.worker" in words and os.fsencode(scratch) in words
+    return found
 
 
 def test_only_the_slice_is_loaded(session: Session) -> None:
@@ -160,7 +235,7 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         process.wait(10)
-        assert _workers_of(process.pid) == 0
+        assert _workers(tmp_path) == 0
     assert not list(tmp_path.glob("lossfix-*"))
 
 

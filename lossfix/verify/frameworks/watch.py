@@ -42,12 +42,13 @@ def watch(
     settings: Mapping[str, Any],
     values: Mapping[str, NDArray[np.generic]],
     differentiated: tuple[str, ...],
-    above: bool = False,
+    above: bool | frozenset[int] = False,
     bump: int | None = None,
 ) -> Watched:
     """Runs `function` eagerly in float32. Raises RunError.
 
-    `above` also takes every value's gradient to the inputs. `bump` is the number of a record whose
+    `above` also takes every value's gradient to the inputs, by random weights; where it is a set of
+    sites, theirs alone, of the sum of their entries. `bump` is the number of a record whose
     value is changed on its way, to see whether the loss depends on it.
     """
     tensors = {
@@ -83,7 +84,12 @@ def watch(
         below = tape.gradient(loss, [seen[i][1] for i in floats])
         for index, gradient in zip(floats, below, strict=True):
             records[index].below = _array(gradient)
-        if above:
+        if isinstance(above, frozenset):
+            for index in floats:
+                if seen[index][0] in above:
+                    found = tape.gradient(seen[index][1], inputs)
+                    records[index].above = {k: _array(g) for k, g in found.items()}
+        elif above:
             for index in floats:
                 records[index].above = _above(tape, seen[index][1], inputs)
     return Watched(_numbers(loss), gradients, records)

@@ -1,0 +1,132 @@
+"""Effects: what calls leave changed on `self` and on other objects that the code holds."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from lossfix.graph.index import ClassInfo, FunctionTree
+from lossfix.graph.lifting import Lifting, Ran
+from lossfix.graph.names import dotted, is_framework
+from lossfix.graph.nodes import Function, Instance, Node
+
+_BUILTINS_THAT_SET = ("builtins.setattr", "builtins.delattr")
+
+
+def is_own(expr: ast.Call) -> bool:
+    """Whether the call is of a method of the same object: `self.m()`, `super().m()`."""
+    called = expr.func
+    if not isinstance(called, ast.Attribute):
+        return False
+    value = called.value
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id == "super"
+    return isinstance(value, ast.Name) and value.id == "self"
+
+
+def leave(lifter: Lifting, expr: ast.Call, function: Function, ran: Ran) -> None:
+    """What a call that was run through leaves: on `self`, or on the object it is a method of."""
+    if function.receiver is None:
+        return
+    changed = {n: v for n, v in ran.attributes.items() if function.receiver.get(n) is not v}
+    if is_own(expr):
+        for name, node in changed.items():
+            lifter.bind(name, node)
+    elif changed:
+        _renew(lifter, expr, changed)
+
+
+def forget(lifter: Lifting, expr: ast.Call, qualified: str | None, callee: Node | None) -> None:
+    """What a call may have changed that is not, or not wholly, run through is not known after."""
+    if lifter.frame.owner is not None and _is_given_self(expr, qualified):
+        lifter.forget(_attributes_changed(lifter, expr, callee))
+
+
+def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> None:
+    """The same, of a method that could not be run through."""
+    called = expr.func
+    if not isinstance(called, ast.Attribute):
+        return
+    owner = lifter.frame.owner
+    if is_own(expr) and owner is not None:
+        names = _set_by(lifter.module.objects.bases(owner, lifter.frame.home), called.attr)
+        lifter.forget(f"self.{name}" for name in names)
+    elif base is not None and isinstance(base.target, Instance):
+        target = base.target
+        names = _set_by(lifter.module.objects.bases(target.owner, target.home), called.attr)
+        fresh = {f"self.{name}": _unknown(lifter) for name in names}
+        if fresh:
+            _renew(lifter, expr, fresh)
+
+
+def _renew(lifter: Lifting, expr: ast.Call, changed: Mapping[str, Node]) -> None:
+    """The object that a name holds, with some attributes changed."""
+    assert isinstance(expr.func, (ast.Attribute, ast.Name))
+    text = dotted(expr.func)
+    for held in (text, (text or "").rpartition(".")[0]):
+        node = lifter.scope.get(held or "")
+        if held and node is not None and isinstance(node.target, Instance):
+            after = replace(node.target, attributes={**node.target.attributes, **changed})
+            lifter.bind(held, lifter.numbers.callable(after, ("object", lifter.numbers.fresh())))
+            return
+
+
+def _is_given_self(expr: ast.Call, qualified: str | None) -> bool:
+    name = qualified or ""
+    if is_framework(name) or (name.startswith("builtins.") and name not in _BUILTINS_THAT_SET):
+        return False
+    given = (*expr.args, *(keyword.value for keyword in expr.keywords))
+    return any(isinstance(each, ast.Name) and each.id == "self" for each in given)
+
+
+def _attributes_changed(lifter: Lifting, expr: ast.Call, callee: Node | None) -> Iterable[str]:
+    """Names of attributes of `self`, which the call is given, that the callee may set."""
+    if callee is not None and isinstance(callee.target, Function):
+        return {f"self.{name}" for name in _attributes_in(callee.target.tree)}
+    place = lifter.frame.home.places.get(lifter.frame.name)
+    texts = {f"self.{name}" for name in _own_attributes(place.tree)} if place else set[str]()
+    return texts | {name for name in lifter.scope if name.startswith("self.")}
+
+
+def _set_by(bases: Iterable[tuple[object, ClassInfo]], method: str) -> set[str]:
+    """Attributes that a method sets on its object, itself or by other methods of the object."""
+    methods: dict[str, FunctionTree] = {}
+    for _, info in bases:
+        methods = {**info.methods, **methods}
+    found: set[str] = set()
+    todo, seen = [method], set[str]()
+    while todo:
+        name = todo.pop()
+        tree = methods.get(name)
+        if tree is not None and name not in seen:
+            seen.add(name)
+            found.update(_stored_on_self(tree))
+            todo.extend(_own_attributes(tree))
+    return found
+
+
+def _stored_on_self(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
+            target = node.value if isinstance(node, ast.Subscript) else node
+            if isinstance(target, ast.Attribute) and dotted(target.value) == "self":
+                yield target.attr
+
+
+def _own_attributes(tree: ast.AST) -> Iterator[str]:
+    """Names of attributes and methods of `self` that the code speaks of."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and dotted(node.value) == "self":
+            yield node.attr
+
+
+def _attributes_in(tree: ast.AST) -> Iterator[str]:
+    """Names of attributes that the code sets, of whatever object."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
+            yield node.attr
+
+
+def _unknown(lifter: Lifting) -> Node:
+    return lifter.numbers.opaque("rebound", (), None, None)
