@@ -505,3 +505,11 @@ def explain(
     else:
         print("\n\n\n".join(explain_text(each) for each in found))
     return 0
+
+
+@app.command()
+def lsp() -> int:
+    """Serve an editor: the language server, on standard input and output."""
+    from lossfix.cli.serving import serve_editor
+
+    return serve_editor()

@@ -8,10 +8,12 @@ import sys
 
 def main() -> None:
     """Entry point of the console script."""
-    from lossfix.cli.quick import quick_check
+    from lossfix.cli.quick import quick_check, quick_serve
 
     try:
         code = quick_check(sys.argv[1:])
+        if code is None:
+            code = quick_serve(sys.argv[1:])
         if code is None:
             from lossfix.cli.app import run
 
