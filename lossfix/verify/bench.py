@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION
+from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
@@ -112,10 +113,10 @@ class Bench:
         rng = np.random.default_rng((self.seed, 7))
         for number in range(4):
             beside = Draw(draw.regime, draw.dtype, self._beside(draw, rng, number))
-            moved = self.try_run("before", "eager", wide, beside)
+            moved = self.try_run("before", STEADY, wide, beside)
             _widen(spread, exact, moved)
             if moved is not None and number < 2:
-                near = self.try_run("before", "eager", draw.dtype, beside)
+                near = self.try_run("before", STEADY, draw.dtype, beside)
                 _widen(noise, moved, near)
         return Reference(exact, spread, noise, wide == "float64")
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.results import Result, RunError
 
 MODES = ("eager", "xla")
@@ -85,7 +86,7 @@ class Runner:
 
     def __call__(self, values: Mapping[str, NDArray[np.generic]]) -> Result:
         """Runs once; raises RunError for what the loss or the framework raises."""
-        if self._mode not in MODES:
+        if self._mode not in (*MODES, STEADY):
             raise RunError(f"JAX has no {self._mode} mode")
         try:
             with keras_float(self._float):
