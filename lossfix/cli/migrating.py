@@ -116,12 +116,14 @@ def undo_migration(root: str) -> int:
     from lossfix.migrate.undo import undo
 
     place = _root(root)
-    undone, kept = undo(place)
+    undone, kept, branches = undo(place)
     if not undone and not kept:
         print("Nothing to undo.")
         return CLEAN
     number = "1 file" if undone == 1 else f"{undone} files"
     print(f"{number} as before the migration; {len(kept)} left.")
+    for branch in branches:
+        print(f"The commits on the branch {branch} stay; git reverts them.")
     for reason in kept:
         say(f"error: {reason}", sys.stderr.fileno())
     return ERROR if kept else CLEAN
