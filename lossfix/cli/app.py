@@ -345,8 +345,8 @@ def migrate(
 
     What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
     """
-    from lossfix.cli.migrating import Wanted
     from lossfix.cli.migrating import migrate as migrated
+    from lossfix.cli.wanted import Wanted
 
     flags = flags_from(
         select=_names(select),
