@@ -331,6 +331,9 @@ def migrate(
     ] = None,
     device: OnDevice = Device.AUTO,
     inputs: Inputs = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page of diffs, verdicts and plots.")
+    ] = None,
     sandbox: InSandbox = Sandbox.AUTO,
     timeout: Annotated[
         float | None, typer.Option(min=1.0, help="Seconds that one verification may take.")
@@ -372,6 +375,7 @@ def migrate(
         address,
         device.value,
         tuple(inputs or ()),
+        html,
         sandbox.value,
         timeout,
         output_format.value,

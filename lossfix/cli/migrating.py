@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lossfix.cli.bar import bar
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
+from lossfix.cli.output import write_output
 from lossfix.config import Flags
 from lossfix.errors import MigrateError, VerifyError
 from lossfix.globs import Glob
@@ -19,7 +20,7 @@ from lossfix.migrate.engine import Engine, Pool
 from lossfix.migrate.files import Listed, listed, named
 from lossfix.migrate.journal import Journal
 from lossfix.migrate.lock import only_one
-from lossfix.migrate.patches import split_patches, whole_patch, write_patches
+from lossfix.migrate.patches import file_patches, split_patches, whole_patch, write_patches
 from lossfix.migrate.run import Asked, Migrated, Migration
 from lossfix.migrate.tasks import PLAN, VERIFY, Setup
 from lossfix.report.as_json import dumps
@@ -51,6 +52,7 @@ class Wanted:
     address: str | None = None
     device: str = "auto"
     inputs: tuple[str, ...] = ()
+    html: str | None = None
     sandbox: str = "auto"
     timeout_s: float | None = None
     output_format: str = "full"
@@ -66,7 +68,9 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
     selected(flags.select, flags.ignore)
     allowed_by(flags.allow, every_rule())
     files = _files(wanted, flags, root)
-    setup = Setup(str(root), wanted.device, wanted.inputs, sandbox=wanted.sandbox)
+    setup = Setup(
+        str(root), wanted.device, wanted.inputs, sandbox=wanted.sandbox, curves=bool(wanted.html)
+    )
     if wanted.timeout_s is not None:
         setup = setup._replace(timeout_s=wanted.timeout_s)
     asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)
@@ -92,6 +96,12 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
         journal.close()
     _land(wanted, migrated, root)
     return _report(wanted, migrated, committed)
+
+
+def _setup(wanted: Wanted, root: Path) -> Setup:
+    setup = Setup(str(root), wanted.device, wanted.inputs)
+    setup = setup._replace(sandbox=wanted.sandbox, curves=wanted.html is not None)
+    return setup if wanted.timeout_s is None else setup._replace(timeout_s=wanted.timeout_s)
 
 
 def _root(text: str) -> Path:
@@ -157,6 +167,18 @@ def _land(wanted: Wanted, migrated: Migrated, root: Path) -> None:
         print(path, file=sys.stderr)
 
 
+def _write_page(place: str, migrated: Migrated, files: Sequence[FileRow]) -> None:
+    """The report as one page: each file with its diff, each fix with its verdict and plot."""
+    from lossfix.report.page import page
+
+    diffs = {os.fsdecode(path): diff for path, diff in file_patches(migrated.changes)}
+    rows = [
+        replace(file, diff=diffs.get(known.path, b"").decode("utf-8", "replace"))
+        for file, known in zip(files, migrated.files, strict=True)
+    ]
+    write_output(place, "".join(page(rows, "lossfix migration")), "report")
+
+
 def _below_here(root: Path) -> bytes:
     """The root as it is seen from the working folder; empty where it is that, or not below it."""
     path = os.path.relpath(root)
@@ -169,6 +191,8 @@ def _below_here(root: Path) -> bytes:
 def _report(wanted: Wanted, migrated: Migrated, committed: Committed | None) -> int:
     files = _shown(migrated.files, wanted.root)
     text = _text(wanted, migrated, files, committed)
+    if wanted.html is not None:
+        _write_page(wanted.html, migrated, files)
     if wanted.diff:
         sys.stdout.flush()
         patch = whole_patch(migrated.changes, _below_here(Path(os.path.abspath(wanted.root))))
