@@ -86,8 +86,11 @@ def test_modes_that_disagree():
     told = list(
         disagreements([draw, typical], "float32", {"eager": [fine, fine], "xla": [nan, off]})
     )
-    gpu = "; Keras compiles by XLA where there is a GPU, and does not where there is none"
-    assert told == [
-        "the original's value in float32 differs between eager and xla (regimes: typical)",
-        f"the original's gradient in float32 is finite in eager and not in xla (regimes: zeros){gpu}",
-    ]
+    value, gradient = told
+    assert (
+        value == "the original's value in float32 differs between eager and xla (regimes: typical)"
+    )
+    assert gradient.startswith(
+        "the original's gradient in float32 is finite in eager and not in xla (regimes: zeros); "
+        "Keras compiles by XLA where there is a GPU"
+    )
