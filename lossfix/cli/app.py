@@ -345,8 +345,8 @@ def migrate(
 
     What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
     """
-    from lossfix.cli.migrating import Wanted
     from lossfix.cli.migrating import migrate as migrated
+    from lossfix.cli.wanted import Wanted
 
     flags = flags_from(
         select=_names(select),
@@ -505,3 +505,11 @@ def explain(
     else:
         print("\n\n\n".join(explain_text(each) for each in found))
     return 0
+
+
+@app.command()
+def lsp() -> int:
+    """Serve an editor: the language server, on standard input and output."""
+    from lossfix.cli.serving import serve_editor
+
+    return serve_editor()

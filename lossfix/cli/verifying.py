@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lossfix.check import findings_of
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.cli.output import write_output
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
 from lossfix.errors import LossfixError, VerifyError
-from lossfix.proving import Prover
+from lossfix.proving import Prover, rules_at
 from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, why_json
 from lossfix.report.certificate import certificate, schema_text
@@ -18,10 +15,8 @@ from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed
-from lossfix.rules.registry import all_rules
-from lossfix.rules.rule import Rule
-from lossfix.source.files import Source, read_source
-from lossfix.verify import Options, Outcome, Program, Trace
+from lossfix.source.files import read_source
+from lossfix.verify import Options, Outcome, Program
 
 _EXITS = {Outcome.VERIFIED: CLEAN, Outcome.REFUTED: FINDINGS, Outcome.NOT_RUN: ERROR}
 
@@ -78,7 +73,7 @@ def explain_gradient(
     with progress("running") as step, Prover(options) as prover:
         step(loss)
         trace = prover.trace(program)
-    mends = _mending(program, trace)
+    mends = rules_at(program, trace)
     if output_format == JSON:
         print(dumps(why_json(trace, program.path, program.function, mends)))
     else:
@@ -124,18 +119,3 @@ def _program(text: str) -> Program:
         raise LossfixError(f"{text}: name one function, as in losses.py::my_loss")
     source = read_source(target.path)
     return Program(source.text, str(target.path), target.function)
-
-
-def _mending(program: Program, trace: Trace) -> list[Rule]:
-    """The rules whose pattern holds a value of the line, the fixable ones first."""
-    if trace.line == 0:
-        return []
-    source = Source(Path(program.path), program.text, "utf-8", False, "")
-    found = [
-        finding.rule
-        for finding in findings_of(source, all_rules(), program.function)
-        for node in finding.match.interior
-        if node.origin is not None
-        and node.origin.code.lineno <= trace.line <= (node.origin.code.end_lineno or 0)
-    ]
-    return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)

@@ -13,7 +13,7 @@ from lossfix.rules.contracts import Diagnosis
 from lossfix.verify.bench import Bench, MakeRun, NoInputsError, differentiated, find_plan
 from lossfix.verify.drawn import inputs_as_json
 from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
-from lossfix.verify.inputs import InputError, Plan
+from lossfix.verify.inputs import InputError, Plan, settings_in
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
 from lossfix.verify.literals import literals_in
@@ -58,7 +58,13 @@ def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) 
     options = options_from_json(request["options"])
     if isinstance(contract, Diagnosis):
         return not_run(contract.name, "a diagnosis offers no new loss to run").as_json()
-    before, after = Program(**request["before"]), Program(**request["after"])
+    try:
+        given = settings_in(options.inputs)
+    except InputError as error:
+        return not_run(contract.name, str(error)).as_json()
+    before, after = (
+        replace(Program(**request[which]), arguments=given) for which in ("before", "after")
+    )
     loaded: dict[str, Loaded] = {}
     levels = [(float(k), f"after@{k:g}", text) for k, text in request["levels"]]
     try:
