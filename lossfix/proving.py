@@ -156,7 +156,7 @@ class Prover:
         """The verdict of this run, or the same of an earlier one."""
         session, known = self.session(), self._verdicts
         question = {
-            "device": session.device,
+            "device": session.device if self.options.device == "auto" else self.options.device,
             "options": asdict(self.options),
             "contract": contract_as_json(contract),
             "hints": hints_as_json(hints),

@@ -10,6 +10,8 @@ def main() -> None:
     """Entry point of the console script."""
     from lossfix.cli.quick import quick_check, quick_serve
 
+    if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         code = quick_check(sys.argv[1:])
         if code is None:

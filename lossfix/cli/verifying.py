@@ -32,6 +32,7 @@ def verify_losses(
     sandbox: str = "auto",
     seed: int = 0,
     file: str | None = None,
+    bound: float | None = None,
 ) -> int:
     """Runs a pair, or one loss alone, and prints the verdict; `file` takes its certificate.
 
@@ -40,7 +41,7 @@ def verify_losses(
     options = Options(device=device, inputs=inputs, sandbox=sandbox, seed=seed)
     if after is None:
         return look_at_one(before, options, output_format, file)
-    promised = _contract(contract)
+    promised = _contract(contract, bound)
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
         raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
@@ -98,12 +99,16 @@ def look_at_one(loss: str, options: Options, output_format: str, file: str | Non
     return _EXITS[verdict.outcome]
 
 
-def _contract(name: str) -> Contract:
+def _contract(name: str, bound: float | None) -> Contract:
     kinds = {kind.name: kind for kind in CONTRACTS if kind.name not in ("diagnosis",)}
     if name not in kinds:
         raise VerifyError(f"no contract is called {name!r}; there are {', '.join(kinds)}")
     if kinds[name] is Bounded:
-        raise VerifyError("a bounded pair needs its bound; only a rule can state one")
+        if bound is None:
+            raise VerifyError("a bounded pair needs its bound: add --bound, such as --bound 1e-6")
+        return Bounded(bound)
+    if bound is not None:
+        raise VerifyError("--bound is the bound of a bounded pair; add --contract bounded")
     return kinds[name]()
 
 

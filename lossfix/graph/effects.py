@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from lossfix.graph.index import ClassInfo, FunctionTree
+from lossfix.graph.index import own_attributes
 from lossfix.graph.lifting import Lifting, Ran
 from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import Function, Instance, Node
@@ -50,11 +50,11 @@ def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> Non
         return
     owner = lifter.frame.owner
     if is_own(expr) and owner is not None:
-        names = _set_by(lifter.module.objects.bases(owner, lifter.frame.home), called.attr)
+        names = lifter.module.objects.changed_by(owner, lifter.frame.home, called.attr)
         lifter.forget(f"self.{name}" for name in names)
     elif base is not None and isinstance(base.target, Instance):
         target = base.target
-        names = _set_by(lifter.module.objects.bases(target.owner, target.home), called.attr)
+        names = lifter.module.objects.changed_by(target.owner, target.home, called.attr)
         fresh = {f"self.{name}": _unknown(lifter) for name in names}
         if fresh:
             _renew(lifter, expr, fresh)
@@ -85,40 +85,8 @@ def _attributes_changed(lifter: Lifting, expr: ast.Call, callee: Node | None) ->
     if callee is not None and isinstance(callee.target, Function):
         return {f"self.{name}" for name in _attributes_in(callee.target.tree)}
     place = lifter.frame.home.places.get(lifter.frame.name)
-    texts = {f"self.{name}" for name in _own_attributes(place.tree)} if place else set[str]()
+    texts = {f"self.{name}" for name in own_attributes(place.tree)} if place else set[str]()
     return texts | {name for name in lifter.scope if name.startswith("self.")}
-
-
-def _set_by(bases: Iterable[tuple[object, ClassInfo]], method: str) -> set[str]:
-    """Attributes that a method sets on its object, itself or by other methods of the object."""
-    methods: dict[str, FunctionTree] = {}
-    for _, info in bases:
-        methods = {**info.methods, **methods}
-    found: set[str] = set()
-    todo, seen = [method], set[str]()
-    while todo:
-        name = todo.pop()
-        tree = methods.get(name)
-        if tree is not None and name not in seen:
-            seen.add(name)
-            found.update(_stored_on_self(tree))
-            todo.extend(_own_attributes(tree))
-    return found
-
-
-def _stored_on_self(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, (ast.Attribute, ast.Subscript)) and not isinstance(node.ctx, ast.Load):
-            target = node.value if isinstance(node, ast.Subscript) else node
-            if isinstance(target, ast.Attribute) and dotted(target.value) == "self":
-                yield target.attr
-
-
-def _own_attributes(tree: ast.AST) -> Iterator[str]:
-    """Names of attributes and methods of `self` that the code speaks of."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and dotted(node.value) == "self":
-            yield node.attr
 
 
 def _attributes_in(tree: ast.AST) -> Iterator[str]:

@@ -6,6 +6,7 @@ Expressions are not entered, so that indexing a file costs a fraction of parsing
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,8 @@ from lossfix.graph.names import BACKENDS, bindings_of, dotted, is_framework, qua
 from lossfix.graph.rebinding import TRIES
 from lossfix.values import light
 
+_OWN = re.compile(r"\bself\s*\.\s*(\w+)")
+_NEWLINE = re.compile(r"\r\n?|\n")
 FunctionTree = Union[ast.FunctionDef, ast.AsyncFunctionDef]  # noqa: UP007 - evaluated at run time
 
 
@@ -54,6 +57,10 @@ class Index:
     shared: frozenset[str] = frozenset()  # names that a function declares global or nonlocal
     backend: bool = False  # whether a function holds a Keras backend in a variable
     text: str = ""  # of a file of the package that is not itself the checked one
+
+    @cached_property
+    def lines(self) -> list[str]:
+        return _NEWLINE.split(self.text)
 
     @cached_property
     def numbers(self) -> tuple[str, ...]:
@@ -201,12 +208,24 @@ def attributes_set(body: list[ast.stmt]) -> Iterator[str]:
             targets = [statement.target]
         while targets:
             target = targets.pop()
+            if isinstance(target, ast.Subscript):
+                target = target.value
             if isinstance(target, (ast.Tuple, ast.List)):
                 targets.extend(target.elts)
             elif isinstance(target, ast.Attribute) and dotted(target.value) == "self":
                 yield target.attr
         for inner in suites(statement):
             yield from attributes_set(inner)
+
+
+def own_attributes(tree: FunctionTree, home: Index | None = None) -> Iterator[str]:
+    """Names of attributes and methods of `self` that the code speaks of, a few more perhaps."""
+    if home is not None and home.text:
+        yield from _OWN.findall("\n".join(home.lines[tree.lineno - 1 : tree.end_lineno]))
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and dotted(node.value) == "self":
+            yield node.attr
 
 
 def _assigned_once(body: list[ast.stmt]) -> dict[str, ast.expr]:

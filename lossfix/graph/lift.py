@@ -354,7 +354,7 @@ class Lifter:
 
         The scope is as the first round left it.
         """
-        stored = stored_names(body) | {f"self.{name}" for name in attributes_set(body)}
+        stored = stored_names(body) | self._attributes_set(body)
         changed = {name for name, node in before.items() if self.scope.get(name, node) is not node}
         found: dict[str, Node] = {}
         for name in sorted((stored | changed) & set(self.scope)):
@@ -393,12 +393,17 @@ class Lifter:
         self.note_captured(statement)
         if self.frame.home.shared:
             self._bound_by_calls(outer_names(statement))
-        self._bound_by_calls({f"self.{name}" for name in attributes_set(statement.body)})
+        self._bound_by_calls(self._attributes_set(statement.body))
         name = f"{self.frame.name}.{statement.name}" if self.frame.name else statement.name
         frame = Frame(self.frame.home, name, self.frame.owner)
         target = Function(statement, frame, self.seen_within(statement))
         node = self.numbers.callable(target, (id(statement), id(self.scope)))
         self.define(statement.name, node, simple=False)
+
+    def _attributes_set(self, body: list[ast.stmt]) -> set[str]:
+        if self.frame.owner is None:
+            return set()
+        return {f"self.{name}" for name in attributes_set(body)}
 
     def seen_within(self, inner: ast.AST) -> Scope:
         """What an inner function finds here, whenever it is called."""
@@ -406,7 +411,7 @@ class Lifter:
             place = self.frame.home.places.get(self.frame.name)
             tree = place.tree if place else self.frame.home.tree
             self._rebound = rebound_names(tree)
-            self._rebound |= {f"self.{name}" for name in attributes_set(tree.body)}
+            self._rebound |= self._attributes_set(tree.body)
         if not self._rebound:
             return self.scope
         names = {node.id for node in ast.walk(inner) if isinstance(node, ast.Name)}

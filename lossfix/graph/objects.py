@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lossfix.graph.index import (
@@ -14,6 +14,7 @@ from lossfix.graph.index import (
     defaults_of,
     is_followed,
     is_number,
+    own_attributes,
 )
 from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import (
@@ -43,9 +44,10 @@ class Objects:
         self.around = around
         self._attributes: dict[int, dict[str, Node]] = {}
         self._siblings: dict[Hashable, Mapping[str, Node]] = {}
+        self._changes: dict[tuple[int, str], frozenset[str]] = {}
         self._setters: dict[int, frozenset[str]] = {}
 
-    def bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
+    def _bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
         """A class and its bases as far as they are known, in the order in which they are asked."""
         found: list[tuple[Index, ClassInfo]] = []
         todo = [(home, owner)]
@@ -74,14 +76,14 @@ class Objects:
 
     def method(self, owner: ClassInfo, home: Index, name: str) -> Node | None:
         """The method that an object of the class has by this name."""
-        return self._method_in(self.bases(owner, home), owner, name)
+        return self._method_in(self._bases(owner, home), owner, name)
 
     def parent_method(self, frame: Frame, name: str) -> Node | None:
         """The method that `super()` in a method's text finds."""
         if frame.owner is None:
             return None
         holder = frame.name.rpartition(".")[0]
-        bases = self.bases(frame.owner, self.around.index)
+        bases = self._bases(frame.owner, self.around.index)
         places = [i for i, (_, info) in enumerate(bases) if info.name == holder]
         return self._method_in(bases[places[0] + 1 :], frame.owner, name) if places else None
 
@@ -104,7 +106,7 @@ class Objects:
         """`self.x` where `x` is a property: what it gives for an object with these attributes."""
         if frame.owner is None:
             return None
-        for home, info in self.bases(frame.owner, frame.home):
+        for home, info in self._bases(frame.owner, frame.home):
             tree = info.methods.get(name[5:])
             if tree is None:
                 continue
@@ -136,7 +138,7 @@ class Objects:
         """What `__init__` leaves on `self`, and numbers that stand in the class."""
         assert frame.owner is not None
         found: dict[str, Node] = {}
-        for home, info in reversed(self.bases(frame.owner, frame.home)):
+        for home, info in reversed(self._bases(frame.owner, frame.home)):
             for statement in info.tree.body:
                 if not isinstance(statement, ast.Assign) or not is_number(statement.value):
                     continue
@@ -199,6 +201,29 @@ class Objects:
         """What the one method that sets `self.x` sets beside it, and no other method does."""
         return self._siblings.get((id(frame.owner), name), {})
 
+    def changed_by(self, owner: ClassInfo, home: Index, method: str) -> frozenset[str]:
+        """Attributes that a method sets on its object, itself or by other methods of it."""
+        key = (id(owner), method)
+        if key not in self._changes:
+            methods: dict[str, tuple[Index, FunctionTree]] = {}
+            for place, info in self._bases(owner, home):
+                for name, tree in info.methods.items():
+                    methods.setdefault(name, (place, tree))
+            self._changes[key] = frozenset(self._changed(methods, method))
+        return self._changes[key]
+
+    def _changed(
+        self, methods: Mapping[str, tuple[Index, FunctionTree]], method: str
+    ) -> Iterator[str]:
+        todo, seen = [method], set[str]()
+        while todo:
+            name = todo.pop()
+            if name in methods and name not in seen:
+                seen.add(name)
+                home, tree = methods[name]
+                yield from self._set_by(tree)
+                todo.extend(own_attributes(tree, home))
+
     def overridden(self, frame: Frame, name: str) -> str:
         """A class of the file that derives from `self`'s and has this method of its own, or ""."""
         owner, home = frame.owner, frame.home
@@ -207,7 +232,7 @@ class Objects:
             for info in home.classes.values()
             if info is not owner
             and name in info.methods
-            and any(base is owner for _, base in self.bases(info, home))
+            and any(base is owner for _, base in self._bases(info, home))
         )
         return next(heirs, "")
 

@@ -50,6 +50,7 @@ class Packages:
         self._handing: dict[tuple[str, str], tuple[bool, frozenset[str]]] = {}
         self._folders: dict[str, tuple[str, tuple[str, ...]]] = {}
         self._missing: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self.reads: set[str] = set()
         """Paths that were looked at since the last `clear_reads`, there or not; of a folder that
         is missing its own path, and not those of the files that it does not hold."""
@@ -193,10 +194,13 @@ class Packages:
 
     def _note(self, path: str) -> None:
         """An answer rests on the file, or on the outermost folder of its path that is missing."""
-        folder = os.path.dirname(path)
-        if folder not in self._missing:
-            self._missing[folder] = _outermost_missing(folder)
-        self.reads.add(self._missing[folder] or path)
+        told = self._told.get(path)
+        if told is None:
+            folder = os.path.dirname(path)
+            if folder not in self._missing:
+                self._missing[folder] = _outermost_missing(folder)
+            told = self._told[path] = self._missing[folder] or path
+        self.reads.add(told)
 
     def clear_reads(self) -> None:
         self.reads = set()

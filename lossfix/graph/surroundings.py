@@ -325,13 +325,13 @@ def _imports_framework(index: Index) -> bool:
 def _computes(function: Function) -> bool:
     """Whether a function of another file may say something of a value: it is short, or names an op
     that bounds or bends one."""
-    tree, text = function.tree, function.frame.home.text
+    tree = function.tree
     last = tree.end_lineno or tree.lineno
     if last - tree.lineno < _SHORT:
         return True
     known = _WORTH.get(id(tree))
     if known is None or known[0] is not tree:
-        lines = text.split("\n")[tree.lineno - 1 : last]
+        lines = function.frame.home.lines[tree.lineno - 1 : last]
         known = (tree, _SAYS_SOMETHING.search("\n".join(lines)) is not None)
         _WORTH[id(tree)] = known
     return known[1]

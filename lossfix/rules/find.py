@@ -20,7 +20,7 @@ from lossfix.rules.match import match, may_fit
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.range_text import range_text
 from lossfix.rules.rule import ROOT, Rule, Scope
-from lossfix.rules.terms import Apply
+from lossfix.rules.terms import Apply, subterms, variables
 from lossfix.rules.words import Worth
 from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
@@ -284,7 +284,11 @@ def _holds(rule: Rule, hit: Match) -> bool:
 
 
 def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
-    """Drop a match whose root another match uses up, if that one outranks it."""
+    """Drop a match whose root another match uses up, if that one outranks it.
+
+    A value that a name holds for several uses is mended once, where it is made.
+    """
+    shared = _shared(hits)
     kept: list[tuple[Rule, Match]] = []
     used: set[int] = set()
     cores: set[tuple[str, frozenset[int]]] = set()
@@ -292,10 +296,40 @@ def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
         core = (rule.code, frozenset(id(n) for n in hit.interior if n.op not in _GROUPS))
         if id(hit.root) in used or (core[1] and core in cores):
             continue
+        parts = (part for node in hit.interior for part in shared.get(id(node), ()))
+        if any(_does_as_well(part, hit) for part in parts):
+            continue
         kept.append((rule, hit))
         cores.add(core)
         used.update(id(node) for node in hit.interior)
     return kept
+
+
+def _shared(hits: Iterable[tuple[Rule, Match]]) -> Mapping[int, list[Match]]:
+    """Matches of what a name holds and the text loads more than once, by the value's identity."""
+    found: defaultdict[int, list[Match]] = defaultdict(list)
+    many: dict[int, frozenset[int]] = {}
+    for _, hit in hits:
+        if id(hit.unit) not in many:
+            held = (d for d in hit.unit.definitions if d.simple and len(d.loads) > 1)
+            many[id(hit.unit)] = frozenset(id(definition.value) for definition in held)
+        if id(hit.root) in many[id(hit.unit)]:
+            found[id(hit.root)].append(hit)
+    return found
+
+
+def _does_as_well(part: Match, whole: Match) -> bool:
+    """Whether the replacement of the whole holds that of a part of it."""
+    if part is whole or part.after is None or whole.after is None:
+        return False
+    return (
+        part.after in subterms(whole.after)
+        and all(
+            name in whole.values and whole.values[name].number == part.values[name].number
+            for name in variables(part.after)
+        )
+        and all(whole.attrs.get(name) == value for name, value in part.attrs.items())
+    )
 
 
 def _rank(rule: Rule, hit: Match) -> tuple[int, int, int]:

@@ -50,6 +50,22 @@ def test_a_definition_that_is_used_elsewhere_stays():
     assert "    p = tf.nn.softmax(y_pred)\n" in rewritten(text).text
 
 
+def test_a_value_that_a_name_holds_for_several_uses_is_mended_where_it_is_made():
+    text = HEAD + (
+        "def my_loss(y_true, y_pred):\n"
+        "    p = tf.nn.softmax(y_pred)\n"
+        "    log_p = tf.math.log(p)\n"
+        "    hit = tf.reduce_sum(y_true * log_p, -1)\n"
+        "    return tf.reduce_sum((1 - y_true) * log_p, -1) - hit\n"
+    )
+    assert rewritten(text).text == HEAD + (
+        "def my_loss(y_true, y_pred):\n"
+        "    log_p = tf.nn.log_softmax(y_pred)\n"
+        "    hit = tf.reduce_sum(y_true * log_p, -1)\n"
+        "    return tf.reduce_sum((1 - y_true) * log_p, -1) - hit\n"
+    )
+
+
 def test_a_definition_with_a_side_effect_stays():
     text = HEAD + (
         "def my_loss(y_true, y_pred):\n"
