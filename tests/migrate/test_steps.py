@@ -114,6 +114,34 @@ def test_a_plan_rests_on_the_files_that_it_looked_into(lossfix, repository):
     assert second["steps"]["done"]["plan"] == 2
 
 
+def test_a_fix_is_not_written_where_what_it_rests_on_changed_under_way(
+    lossfix, repository, monkeypatch
+):
+    (repository / "__init__.py").write_text("")
+    (repository / "helpers.py").write_text(
+        "import tensorflow as tf\n\n\ndef soft(z):\n    return tf.nn.softmax(z)\n"
+    )
+    user = (
+        "import tensorflow as tf\nfrom .helpers import soft\n\n\n"
+        "def my_loss(y_true, y_pred):\n"
+        "    return -tf.reduce_sum(y_true * tf.math.log(soft(y_pred)), axis=-1)\n"
+    )
+    (repository / "user.py").write_text(user)
+    real = running.Migration._applied
+
+    def applied(self, results):
+        (repository / "helpers.py").write_text(
+            "import tensorflow as tf\n\n\ndef soft(z):\n" "    return tf.sqrt(tf.square(z) + 1.0)\n"
+        )
+        return real(self, results)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Migration, "_applied", applied)
+        apply(lossfix)
+    assert (repository / "user.py").read_text() == user
+    assert (repository / "plus.py").read_text() == fixed(softplus())
+
+
 def test_a_second_migration_at_the_same_time_says_so_and_stops(lossfix, repository):
     held = subprocess.Popen(
         [sys.executable, "-c", HOLDING],
