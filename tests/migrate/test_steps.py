@@ -43,7 +43,7 @@ def test_only_what_was_verified_is_written(lossfix, repository):
         assert (repository / f"{name}.py").read_text() == softplus(f"{name}_loss")
     assert "unrunnable.py:5:27: LF115 softplus needs a person" in ran.out
     assert "wrong.py:5:27: LF115 softplus needs a person" in ran.out
-    assert "1 file written." in ran.out
+    assert "1 file written in 2 rounds." in ran.out
 
 
 def test_what_could_not_be_run_is_written_where_that_is_asked_for(lossfix, repository):
