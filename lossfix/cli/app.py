@@ -404,6 +404,9 @@ def verify(
     sharpness: Annotated[
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
+    bound: Annotated[
+        float | None, typer.Option(min=0, help="By how much a bounded AFTER may move the value.")
+    ] = None,
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
@@ -434,6 +437,7 @@ def verify(
         sandbox.value,
         seed,
         certificate,
+        bound,
     )
 
 
@@ -501,3 +505,11 @@ def explain(
     else:
         print("\n\n\n".join(explain_text(each) for each in found))
     return 0
+
+
+@app.command()
+def lsp() -> int:
+    """Serve an editor: the language server, on standard input and output."""
+    from lossfix.cli.serving import serve_editor
+
+    return serve_editor()
