@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from lossfix.cache import verdicts
+from lossfix.check import findings_of
 from lossfix.errors import SourceError, VerifyError
 from lossfix.graph.index import defaults_of
 from lossfix.graph.module import lift_module
@@ -20,8 +21,9 @@ from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
-from lossfix.rules.registry import every_rule
+from lossfix.rules.registry import all_rules, every_rule
 from lossfix.rules.rule import Rule
+from lossfix.source.files import Source
 from lossfix.source.text import Text
 from lossfix.verify import (
     Hints,
@@ -154,7 +156,7 @@ class Prover:
         """The verdict of this run, or the same of an earlier one."""
         session, known = self.session(), self._verdicts
         question = {
-            "device": session.device,
+            "device": session.device if self.options.device == "auto" else self.options.device,
             "options": asdict(self.options),
             "contract": contract_as_json(contract),
             "hints": hints_as_json(hints),
@@ -259,6 +261,21 @@ def _parsed(program: Program) -> ast.Module:
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise SourceError(program.path, f"cannot be parsed: {error}", line) from None
+
+
+def rules_at(program: Program, trace: Trace) -> list[Rule]:
+    """The rules whose pattern holds a value of the traced line, the fixable ones first."""
+    if trace.line == 0:
+        return []
+    source = Source(Path(program.path), program.text, "utf-8", False, "")
+    found = [
+        finding.rule
+        for finding in findings_of(source, all_rules(), program.function)
+        for node in finding.match.interior
+        if node.origin is not None
+        and node.origin.code.lineno <= trace.line <= (node.origin.code.end_lineno or 0)
+    ]
+    return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)
 
 
 def program_hints(program: Program, sharpness: float | None) -> Hints:

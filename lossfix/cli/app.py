@@ -331,6 +331,9 @@ def migrate(
     ] = None,
     device: OnDevice = Device.AUTO,
     inputs: Inputs = None,
+    html: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write a page of diffs, verdicts and plots.")
+    ] = None,
     sandbox: InSandbox = Sandbox.AUTO,
     timeout: Annotated[
         float | None, typer.Option(min=1.0, help="Seconds that one verification may take.")
@@ -342,8 +345,8 @@ def migrate(
 
     What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
     """
-    from lossfix.cli.migrating import Wanted
     from lossfix.cli.migrating import migrate as migrated
+    from lossfix.cli.wanted import Wanted
 
     flags = flags_from(
         select=_names(select),
@@ -372,6 +375,7 @@ def migrate(
         address,
         device.value,
         tuple(inputs or ()),
+        html,
         sandbox.value,
         timeout,
         output_format.value,
@@ -399,6 +403,9 @@ def verify(
     contract: Annotated[str, typer.Option(help="What AFTER promises; see the README.")] = "exact",
     sharpness: Annotated[
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
+    ] = None,
+    bound: Annotated[
+        float | None, typer.Option(min=0, help="By how much a bounded AFTER may move the value.")
     ] = None,
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
@@ -430,6 +437,7 @@ def verify(
         sandbox.value,
         seed,
         certificate,
+        bound,
     )
 
 
@@ -497,3 +505,11 @@ def explain(
     else:
         print("\n\n\n".join(explain_text(each) for each in found))
     return 0
+
+
+@app.command()
+def lsp() -> int:
+    """Serve an editor: the language server, on standard input and output."""
+    from lossfix.cli.serving import serve_editor
+
+    return serve_editor()

@@ -136,6 +136,7 @@ def _carry(
     import ray
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who started us stops us
+    os.dup2(2, 1)  # what Ray prints is no report
 
     try:
         ray.init(address=address, log_to_driver=False, logging_level="ERROR", **_locally(address))

@@ -27,6 +27,11 @@ def whole_patch(writes: Sequence[Write], folder: bytes = b"") -> bytes:
     )
 
 
+def file_patches(writes: Sequence[Write]) -> list[tuple[bytes, bytes]]:
+    """Each file's path with its own patch, in the order of the paths."""
+    return [(path, patch_of(path, old, new)) for path, old, new in _net(writes)]
+
+
 def split_patches(writes: Sequence[Write], by: SplitBy, root: Path) -> dict[str, bytes]:
     """Name of each part -> its patch, in the order in which they apply; names are from the root.
 

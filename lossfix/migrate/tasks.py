@@ -37,6 +37,7 @@ class Setup(NamedTuple):
     inputs: tuple[str, ...] = ()
     timeout_s: float = Options().timeout_s  # of wall time, for each verification
     sandbox: str = Options().sandbox
+    curves: bool = False  # each verdict carries what a plot is drawn from
 
 
 class Task(NamedTuple):
@@ -76,7 +77,7 @@ def at_work(setup: Setup, tied: bool = True) -> Iterator[Callable[[Any], Any]]:
         timeout_s=setup.timeout_s,
         sandbox=setup.sandbox,
     )
-    with Prover(options) as prover:
+    with Prover(options, curves=setup.curves) as prover:
         yield lambda item: _answer(_task(item), packages, prover, setup.root)
 
 
@@ -134,9 +135,12 @@ def result_of(task: Task, answer: Any, planned: Result | None) -> Result | None:
         return None
     if isinstance(answer, Death):
         return Result(_died(task, answer, planned))
-    row, stages = answer
-    made = tuple(Stage(code, data.encode("latin-1")) for code, data in stages)
-    return Result(unpacked(row, task.path), made)
+    try:
+        row, stages = answer
+        made = tuple(Stage(code, data.encode("latin-1")) for code, data in stages)
+        return Result(unpacked(row, task.path), made)
+    except (AttributeError, KeyError, TypeError, ValueError):  # of a lossfix that is not this one
+        return Result(_died(task, Death("gave an answer that cannot be read"), planned))
 
 
 def _died(task: Task, death: Death, planned: Result | None) -> FileRow:

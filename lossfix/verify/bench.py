@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION
+from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
@@ -112,10 +113,10 @@ class Bench:
         rng = np.random.default_rng((self.seed, 7))
         for number in range(4):
             beside = Draw(draw.regime, draw.dtype, self._beside(draw, rng, number))
-            moved = self.try_run("before", "eager", wide, beside)
+            moved = self.try_run("before", STEADY, wide, beside)
             _widen(spread, exact, moved)
             if moved is not None and number < 2:
-                near = self.try_run("before", "eager", draw.dtype, beside)
+                near = self.try_run("before", STEADY, draw.dtype, beside)
                 _widen(noise, moved, near)
         return Reference(exact, spread, noise, wide == "float64")
 
@@ -161,7 +162,7 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
 
     Raises NoInputsError, saying what was tried and the last error, and InputError for a bad spec.
     """
-    specs = options.inputs or _specs_in(loaded)
+    specs = _for_loss(options.inputs, loaded) or _specs_in(loaded)
     best: tuple[int, Plan] | None = None
     tried: list[str] = []
     last = ""
@@ -186,6 +187,12 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
             f"(tried {shown}, ...); the last error was {last}; {HOW}"
         )
     return best[1]
+
+
+def _for_loss(specs: tuple[str, ...], loaded: Loaded) -> tuple[str, ...]:
+    """The specs without what the loss's class or outer function has taken for itself."""
+    taken = loaded.taken - set(loaded.signature.parameters)
+    return tuple(spec for spec in specs if spec.partition("=")[0].strip() not in taken)
 
 
 def _specs_in(loaded: Loaded) -> tuple[str, ...]:

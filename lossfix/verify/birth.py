@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lossfix.verify.bench import NoInputsError, differentiated, find_plan
-from lossfix.verify.inputs import InputError, Plan
+from lossfix.verify.births import birth_places
+from lossfix.verify.inputs import InputError, Plan, settings_in
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.numerics import Array
@@ -18,6 +20,7 @@ from lossfix.verify.regimes import ORDINARY, Draw, draws, regime_named
 from lossfix.verify.regimes import draw as draw_regime
 from lossfix.verify.request import Hints, Options, Program, hints_from_json, options_from_json
 from lossfix.verify.results import RunError
+from lossfix.verify.search import Probed, searched
 
 ROWS = 200
 _SENTENCES = {
@@ -53,7 +56,6 @@ def trace(request: dict[str, Any], scratch: str) -> dict[str, Any]:
     from lossfix.verify.frameworks.tensorflow import Runner
     from lossfix.verify.frameworks.watch import watch
 
-    program = Program(**request["program"])
     hints, options = hints_from_json(request["hints"]), options_from_json(request["options"])
     found: list[tuple[Site, ...]] = []
 
@@ -63,6 +65,7 @@ def trace(request: dict[str, Any], scratch: str) -> dict[str, Any]:
         return new
 
     try:
+        program = replace(Program(**request["program"]), arguments=settings_in(options.inputs))
         plan = find_plan(load(program, scratch), Runner, hints, options)
         loaded = load(program, scratch, change)
         return _trace(_Traced(loaded, found[0], plan, watch), hints, options)
@@ -80,7 +83,16 @@ def _trace(traced: _Traced, hints: Hints, options: Options) -> dict[str, Any]:
             continue
     if not runs:
         return {"status": "not run", "reason": "the loss ran in no regime", "rows": []}
+    if not any(_is_bad(run) for _, run in runs):
+        probed = Probed(traced.loaded, traced.sites, traced.watch)
+        for draw in searched([probed], traced.plan, options.seed):
+            with contextlib.suppress(RunError):
+                runs.append((draw, traced.run(draw)))
     return {**_worst(traced, runs, options), "regimes": _regimes(runs)}
+
+
+def _is_bad(run: Any) -> bool:
+    return bool({_kind(run.value), _kind_of_all(run.gradients)} & {"nan", "inf"})
 
 
 def _regimes(runs: list[tuple[Draw, Any]]) -> list[dict[str, str]]:
@@ -200,22 +212,7 @@ def _answer(
     sentence: str,
     bad: Array | None = None,
 ) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = []
-    for record, moves in zip(run.records, depends, strict=True):
-        site = traced.sites[record.site]
-        if site.op and len(rows) < ROWS:
-            low, high = _range(record.array)
-            rows.append(
-                {
-                    "line": site.line,
-                    "column": site.column,
-                    "code": site.code,
-                    "op": site.op,
-                    "low": low,
-                    "high": high,
-                    "gradient": _kind(record.below) if moves else "data",
-                }
-            )
+    rows = _rows(traced, run.records, depends)
     answer: dict[str, Any] = {"status": status, "rows": rows, "regime": draw.regime}
     answer["inputs"] = plain(dict(draw.values))
     if culprit is not None:
@@ -228,6 +225,38 @@ def _answer(
     else:
         answer["message"] = "no single expression of the loss accounts for it"
     return answer
+
+
+def _rows(traced: _Traced, records: list[Any], depends: list[bool]) -> list[dict[str, Any]]:
+    """A row for each value that an operation made, with the place where it went bad."""
+    values = [k if (k := _kind(r.array)) in ("nan", "inf") else "ok" for r in records]
+    gradients = [
+        _kind(r.below) if moves else "data" for r, moves in zip(records, depends, strict=True)
+    ]
+    births = birth_places(records, traced.sites, values, gradients)
+    rows: list[dict[str, Any]] = []
+    for index, record in enumerate(records):
+        site = traced.sites[record.site]
+        if not site.op or len(rows) >= ROWS:
+            continue
+        low, high = _range(record.array)
+        place = births[index]
+        born = None if place is None else traced.sites[records[place].site]
+        rows.append(
+            {
+                "line": site.line,
+                "column": site.column,
+                "code": site.code,
+                "op": site.op,
+                "low": low,
+                "high": high,
+                "gradient": gradients[index],
+                "value": values[index],
+                "born_line": 0 if born is None else born.line,
+                "born": "" if born is None else born.code,
+            }
+        )
+    return rows
 
 
 def _range(array: Array | None) -> tuple[float | None, float | None]:

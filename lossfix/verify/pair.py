@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from lossfix.errors import NoDevice
 from lossfix.rules.contracts import Contract, Relaxed
 from lossfix.verify import cage
 from lossfix.verify.backends import MODES, Frameworks, Outline, frameworks_of, installed, merged
 from lossfix.verify.frameworks.choice import TENSORFLOW
+from lossfix.verify.kinks import conventions_in
 from lossfix.verify.request import (
     Hints,
     Options,
@@ -81,11 +83,21 @@ def _under_all(
 ) -> Verdict:
     verdicts: dict[str, Verdict] = {}
     outlines: dict[str, Outline] = {}
+    without: dict[str, NoDevice] = {}  # frameworks that do not see the device that was asked for
     for name in frameworks.names:
-        verdicts[name], outlines[name] = _under(session.under(name), request, options)
-    if len(verdicts) == 1 and not frameworks.absent:
+        try:
+            verdicts[name], outlines[name] = _under(session.under(name), request, options)
+        except NoDevice as error:
+            without[name] = error
+    if not verdicts:
+        raise without[frameworks.names[0]]
+    if len(verdicts) == 1 and not (frameworks.absent or without):
         return verdicts[frameworks.names[0]]
-    return merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    verdict = merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
+    unseen = tuple(f"not run under {name}: it sees no GPU" for name in without)
+    texts = [str(request[which]["text"]) for which in ("before", "after")]
+    told = conventions_in(texts, tuple(verdicts))
+    return replace(verdict, notes=(*unseen, *verdict.notes, *told))
 
 
 def _under(session: Session, request: dict[str, Any], options: Options) -> tuple[Verdict, Outline]:

@@ -17,7 +17,9 @@ class TraceRow:
 
     `low` and `high` bound the value's finite entries; both are None where it has none.
     `gradient` is "ok", "zero", "none", "nan" or "inf": the gradient of the loss with respect to
-    this value; "data" where the value does not come from the predictions.
+    this value; "data" where the value does not come from the predictions. `value` is "ok", "nan"
+    or "inf". `born` is the expression, on line `born_line`, at which the value or else the gradient
+    went bad; "" where neither did.
     """
 
     line: int
@@ -27,6 +29,9 @@ class TraceRow:
     low: float | None
     high: float | None
     gradient: str
+    value: str = "ok"
+    born_line: int = 0
+    born: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,10 @@ def test_why_as_text_starts_with_the_place(lossfix):
     ran = lossfix("why", loss("no_gradient_round", "rounded_loss"))
     assert ran.out.splitlines()[0].endswith("the gradient is None from `tf.round(scaled)`")
     assert "LF204 soft-round mends it" in ran.out
+    *_, head, rule = ran.out.partition("5  y_pred * 2.0")[0].split("\n")[-4:-1]
+    assert head.split() == ["line", "expression", "range", "gradient", "went", "bad", "at"]
+    assert set(rule.strip()) == {"-"}
+    assert "None      line 6: tf.round(scaled)\n" in ran.out
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,16 @@ def test_parts_applied_one_after_the_other_are_the_whole(lossfix, folders, by):
     )
 
 
+@pytest.mark.parametrize("until", ["plan", "verify", "apply"])
+def test_a_page_shows_every_fix_with_its_diff(lossfix, folders, until):
+    lossfix("migrate", ".", "--until", until, "-j", "1", "--html", "../page.html")
+    page = (folders.parent / "page.html").read_text()
+    assert page.count("<pre>") == 5
+    assert page.count("<article") == 7
+    assert page.count("✓ verified</span>") == (0 if until == "plan" else 7)
+    assert "+    return tf.reduce_mean(tf.nn.softplus(-y_true * y_pred), axis=-1)" in page
+
+
 def test_the_diff_alone_goes_to_stdout_and_git_takes_it(lossfix, folders):
     ran = lossfix("migrate", "a", "--diff")
     (folders.parent / "p").write_text(ran.out)
@@ -90,6 +100,10 @@ def test_one_commit_a_rule_on_a_branch(lossfix, folders):
     assert "tf.sqrt(tf.reduce_sum(tf.square(y_true - y_pred), axis=-1))" in between
     assert b"100755" in git("ls-tree", "HEAD", "a/run.py")
     git("diff", "--exit-code", "HEAD")
+    undone = lossfix("undo").out
+    assert "5 files as before the migration; 0 left." in undone
+    assert "The commits on the branch losses/stable stay" in undone
+    git("diff", "--exit-code", "main")
 
 
 def test_a_commit_is_refused_on_a_dirty_tree_unless_that_is_allowed(lossfix, folders):

@@ -59,6 +59,50 @@ def test_names_the_line(session: Session, body: str, status: str, line: int, cod
     assert trace.message
 
 
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (
+            "p = y_pred * 1.0\nr = tf.round(p)\nreturn tf.reduce_mean(tf.square(y_true - r))",
+            {"y_pred * 1.0": ("none", "tf.round(p)"), "tf.round(p)": ("ok", "")},
+        ),
+        (
+            "h = y_pred + 1.0 > 1.5\nreturn tf.reduce_mean(tf.cast(h, tf.float32) * y_true)",
+            {"y_pred + 1.0": ("none", "y_pred + 1.0 > 1.5")},
+        ),
+        (
+            (
+                "d = tf.square(y_true - y_pred)\ns = tf.reduce_sum(d, axis=-1)\n"
+                "return tf.reduce_mean(tf.sqrt(s))"
+            ),
+            {
+                "y_true - y_pred": ("nan", "tf.sqrt(s)"),
+                "tf.reduce_sum(d, axis=-1)": ("inf", "tf.sqrt(s)"),
+                "tf.sqrt(s)": ("ok", ""),
+            },
+        ),
+        (
+            "l = tf.math.log(y_pred)\nreturn -tf.reduce_mean(y_true * l)",
+            {"y_true * l": ("ok", "tf.math.log(y_pred)")},
+        ),
+    ],
+)
+def test_each_value_tells_where_it_went_bad(
+    session: Session, body: str, rows: dict[str, tuple[str, str]]
+) -> None:
+    trace = trace_gradients(text.program(body), options=CPU, session=session)
+    found = {row.code: (row.gradient, row.born) for row in trace.rows}
+    assert {code: found[code] for code in rows} == rows
+
+
+def test_a_bad_input_is_searched_where_no_regime_has_one(session: Session) -> None:
+    loss = text.program("return tf.reduce_mean(y_true / (y_pred * 3.0 - 1.0))")
+    trace = trace_gradients(loss, options=CPU, session=session)
+    assert trace.status in ("nan", "inf")
+    assert trace.regime.startswith("search: ")
+    assert trace.op == "/"
+
+
 def test_born_in_a_helper(session: Session) -> None:
     helper = text.module(
         "import tensorflow as tf\n\n"

@@ -30,7 +30,9 @@ def environment(scratch: str, device: str, python_path: str, backend: str) -> di
         TF_CPP_MIN_LOG_LEVEL="2",
         TF_ENABLE_ONEDNN_OPTS="0",
     )
-    if device != "gpu":
+    if device == "gpu":  # several losses share one, and none may take it all
+        env.update(TF_FORCE_GPU_ALLOW_GROWTH="true", XLA_PYTHON_CLIENT_PREALLOCATE="false")
+    else:
         env["CUDA_VISIBLE_DEVICES"] = "-1"
     return env
 
