@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossfix.graph.conventions import speaks_of_count
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import Interval
-from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
+from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role
 from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
@@ -95,6 +96,19 @@ def near(name: str, point: float) -> Condition:
     def holds(match: Match) -> bool:
         found = _interval(match, name)
         return found.low <= point <= found.high
+
+    return holds
+
+
+def counts(name: str) -> Condition:
+    """The value is a whole number, 0 or far from it: by its op, or by the name of a count."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        while node.op == "cast":
+            node = node.args[0]
+        named = node.op in (INPUT, FREE) and speaks_of_count(node.name)
+        return named or node.op in ("count_nonzero", "argmax", "argmin", "argsort")
 
     return holds
 

@@ -13,7 +13,7 @@ from lossfix.graph.facts import Facts
 from lossfix.graph.index import Index
 from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import Call, Kind, Node, Unit
+from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match, may_fit
@@ -226,14 +226,43 @@ def _matches(
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):
                         continue
+                    if _splits_a_sum(hit):
+                        continue
                     if _holds(rule, hit):
                         yield rule, hit
                         break
 
 
+def _splits_a_sum(hit: Match) -> bool:
+    """Whether a sum takes its operand out of another sum, which is of use as it is.
+
+    That is one that a name holds for several uses, or that another function makes.
+    """
+    if hit.root.op not in ("add", "sub"):
+        return False
+    used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
+    others = [
+        node
+        for node in hit.interior
+        if node.op in ("add", "sub")
+        and node is not hit.root
+        and any(arg.op == CONST or id(arg) in used for arg in node.args)
+    ]
+    if not others:
+        return False
+    held = {id(d.value) for d in hit.unit.definitions if d.simple and len(d.loads) > 1}
+    home = _frame_of(hit)
+    return any(
+        id(node) in held or (node.origin is not None and node.origin.frame.name != home)
+        for node in others
+    )
+
+
 def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     """Whether a rule of `scope` looks at `node`."""
     if scope is Scope.KERAS and not facts.unit.keras:
+        return False
+    if facts.is_left_to_its_guard(node):
         return False
     if scope is Scope.ANYWHERE and (facts.unit.kind is Kind.CODE or not facts.unit.inputs):
         return facts.tensor(node)

@@ -132,9 +132,13 @@ def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
     """A `where` on the watched values around the root, or a product that drops its NaN."""
     if node.op == "multiply_no_nan":
         return _reads(node, root)
-    if node.op != "where" or not _reads(node.args[0], watched, root):
+    is_cond = node.op == OPAQUE and node.name.rpartition(".")[2] in _CONDS and len(node.args) > 1
+    if not (node.op == "where" or is_cond) or not _reads(node.args[0], watched, root):
         return False
     return any(_reads(branch, root) for branch in node.args[1:])
+
+
+_CONDS = frozenset({"cond", "smart_cond"})
 
 
 def _is_test(node: Node, tests: set[int]) -> bool:
