@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 import os
 import traceback
 from functools import lru_cache
@@ -32,6 +33,7 @@ class Examiner:
 
     def __init__(self) -> None:
         gc.disable()  # trees hold no cycles, and walking them again costs more than parsing
+        warnings.filterwarnings("ignore", category=SyntaxWarning)  # of the code that is looked at
         self._packages = Packages()
 
     def examine(self, job: Job) -> Examined:
