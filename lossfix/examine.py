@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import warnings
 import os
 import traceback
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
