@@ -24,11 +24,11 @@ from equivalence import loss_keeps, same_loss
 from mutation import Mutant, mutants_of, spread
 
 from lossfix.proving import hints_of
-from lossfix.rewrite.engine import Rewritten, rewrite_text, site_of
+from lossfix.rewrite.engine import Rewritten, rewrite_text
 from lossfix.rewrite.twin import twin_text
 from lossfix.rules.contracts import Meaning, Monotone
 from lossfix.rules.find import find
-from lossfix.rules.findings import Finding
+from lossfix.rules.findings import Finding, site_of
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.registry import all_rules, selected
 from lossfix.rules.rule import Rule

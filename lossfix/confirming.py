@@ -19,9 +19,9 @@ from lossfix.graph.module import NO_OVERRIDES, lift_module
 from lossfix.graph.nodes import Node
 from lossfix.proving import hints_of
 from lossfix.report.rows import FileRow, FindingRow, finding_row
-from lossfix.rewrite.engine import rewrite_text, site_of
+from lossfix.rewrite.engine import rewrite_text
 from lossfix.rewrite.twin import twin_text
-from lossfix.rules.findings import Finding
+from lossfix.rules.findings import Finding, site_of
 from lossfix.rules.rule import Rule
 from lossfix.source.files import Source
 from lossfix.source.roles import RoleOverrides

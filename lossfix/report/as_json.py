@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def dumps(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """Strict JSON: an infinity or a NaN is written as the text "inf", "-inf" or "nan"."""
-    return json.dumps(_strict(data), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(_strict(data), indent=2, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a file's name that is no text
+        return json.dumps(_strict(data), indent=2, allow_nan=False)
+    return text
 
 
 def _strict(value: Any) -> Any:
@@ -67,6 +72,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "fix": row.fix,
         "reason": row.reason,
         **({"confirmation": row.confirmation.as_json()} if row.confirmation else {}),
+        **({"note": row.note} if row.note else {}),
         **({"cell": row.cell} if row.cell else {}),
     }
 
@@ -99,6 +105,10 @@ def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> d
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
+    from lossfix.report.explain import frameworks_of
+    from lossfix.rules.steer import kernel_names
+    from lossfix.rules.symptoms import symptoms_of
+
     return {
         "code": rule.code,
         "name": rule.name,
@@ -111,7 +121,22 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "breaks_at": [asdict(limit) for limit in rule.breaks_at],
         "before": rule.before,
         "after": rule.after,
+        "kernels": list(kernel_names(rule)),
+        "frameworks": list(frameworks_of(rule)),
+        "symptoms": list(symptoms_of(rule)),
         "fix_safety": rule.fix_safety,
         "when_not": rule.when_not,
         "source": rule.source,
+    }
+
+
+def symptoms_json(words: str, rules: Sequence[Rule]) -> dict[str, Any]:
+    """What a person may see, the likeliest first, with the codes of the rules behind it."""
+    from lossfix.rules.symptoms import SYMPTOMS, search
+
+    return {
+        "symptoms": [
+            {"symptom": key, "title": SYMPTOMS[key].title, "rules": [rule.code for rule in behind]}
+            for key, behind in search(words, rules)
+        ]
     }

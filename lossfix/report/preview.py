@@ -73,6 +73,8 @@ def _details(row: FindingRow) -> Iterator[tuple[str, Text]]:
     if isinstance(row.contract, Meaning):
         yield "changes", Text(row.contract.changes)
         yield "keeps", Text(row.contract.keeps)
+    if row.note:
+        yield "sharpness", Text(row.note)
     if row.verdict is not None:
         word = row.verdict.outcome.value
         line = Text()
@@ -81,6 +83,8 @@ def _details(row: FindingRow) -> Iterator[tuple[str, Text]]:
         yield "verdict", line
         for text in _witness(row):
             yield "", Text(text, "dim")
+        for sentence in row.verdict.disagreements:
+            yield "finding", Text(sentence, "yellow")
     elif row.applied:
         yield "verdict", Text("not verified", "bold yellow")
     if not row.applied and (row.reason or opt_in(row)):

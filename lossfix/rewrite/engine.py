@@ -28,15 +28,6 @@ from lossfix.source.text import Span, Text
 MAX_PASSES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A finding that outlives its text: the rule, the function, and the code by its tree."""
-
-    code: str
-    function: str
-    tree: str
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Left:
     """A finding that is still there, and why: a reason code, and a few words."""
@@ -59,12 +50,6 @@ Decide = Callable[[Finding], str]
 """Says why a finding is not to be fixed; an empty text where it is."""
 
 
-def site_of(finding: Finding) -> Site:
-    assert finding.match.root.origin is not None
-    tree = ast.dump(finding.match.root.origin.code)
-    return Site(finding.rule.code, finding.function, tree)
-
-
 def rewrite_text(
     content: str,
     path: Path,
@@ -73,11 +58,13 @@ def rewrite_text(
     *,
     function: str | None = None,
     sharpness: float | None = None,
+    forced: float | None = None,
     roles: RoleOverrides = NO_OVERRIDES,
     once: bool = False,
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
+    `sharpness` is the k of smooth fixes for which no nearer one is asked; `forced` is that of all.
     With `once` what the first pass made is not looked at again. A text that comes back is a cycle:
     what led to it is undone and reported. Raises SyntaxError.
     """
@@ -89,7 +76,7 @@ def rewrite_text(
         index = packages.index(os.path.abspath(path), content)
         module = Module(index, packages, roles, role_comments(text))
         findings = find_in(module, text, rules, function)
-        fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
+        fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness, forced)
         if not fixes:
             return Rewritten(_finished(original, content, path), tuple(applied), left, passes)
         changed, fixes, refused = _applied(content, text, module, fixes)
@@ -118,6 +105,7 @@ def _disjoint_fixes(
     module: Module,
     decide: Decide,
     sharpness: float | None,
+    forced: float | None,
 ) -> tuple[list[Fix], tuple[Left, ...]]:
     """Fixes whose texts do not touch, inner ones first; what overlaps waits for the next pass."""
     fixes: list[Fix] = []
@@ -129,9 +117,12 @@ def _disjoint_fixes(
             left.append(Left(finding, reason))
             continue
         try:
-            fix = fix_for(finding, text, module, sharpness)
+            fix = fix_for(finding, text, module, sharpness, forced)
         except RewriteError as error:
             left.append(Left(finding, str(error)))
+            continue
+        if _changes_nothing(fix):
+            left.append(Left(finding, "as-asked: it is as sharp as was asked for"))
             continue
         near = taken[finding.function.partition(".")[0]]
         touched = _touched(fix, text)
@@ -139,6 +130,13 @@ def _disjoint_fixes(
             near.extend(touched)
             fixes.append(fix)
     return fixes, tuple(left)
+
+
+def _changes_nothing(fix: Fix) -> bool:
+    """Whether the new code is the old one: a step that is steep because a person wants it so."""
+    origin = fix.finding.match.root.origin
+    assert origin is not None
+    return ast.dump(origin.code) == ast.dump(fix.edit.new.tree)
 
 
 def _touched(fix: Fix, text: Text) -> list[Span]:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.bench import Reference, arrays
 from lossfix.verify.numerics import FORMATS, Array
-from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw
+from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, is_far
 from lossfix.verify.results import Result
 
 Mask = NDArray[np.bool_]
@@ -210,7 +210,7 @@ def half_accurate(seen: Observation) -> Failure | None:
 
 def pole_hidden(seen: Observation) -> Failure | None:
     """A number in the place of one that is truly infinite: a convention, and not the same loss."""
-    if seen.reference is None or not seen.reference.wide or seen.draw.regime in FAR:
+    if seen.reference is None or not seen.reference.wide or is_far(seen.draw):
         return None
     after = arrays(seen.after)
     for name, true in arrays(seen.reference.result).items():
