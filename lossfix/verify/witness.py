@@ -12,19 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from lossfix.rules.contracts import Meaning
 from lossfix.verify.bench import Bench, NoInputsError, find_plan
-from lossfix.verify.conventions import PREDICTION
 from lossfix.verify.cures import cured
-from lossfix.verify.inputs import InputError, Plan
+from lossfix.verify.inputs import InputError
 from lossfix.verify.instrument import Site, instrument, pass_through
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.origins import born, lost, rounded
-from lossfix.verify.regimes import Draw, Regime, draw, draws
+from lossfix.verify.regimes import Draw, draws
 from lossfix.verify.request import (
-    Options,
     Program,
     contract_from_json,
     hints_from_json,
@@ -34,12 +30,6 @@ from lossfix.verify.search import Probed, searched
 from lossfix.verify.watched import Answer, Runs, Search, plan_text
 from lossfix.verify.wide import load_wide
 from lossfix.verify.widen import widen
-
-_FAR_OFF = Regime(
-    "large mean",
-    ("any", "real"),
-    lambda rng, shape, dtype: np.asarray(1000.0 + rng.normal(0.0, 1.0, shape)),
-)
 
 
 def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
@@ -75,7 +65,7 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
             load_wide(loaded, name, replace(before, text=text), scratch, tensorflow)
     bench = Bench(loaded, tensorflow.Runner, plan, device, options.seed)
     led = searched([Probed(watched, found[0], watch)], plan, options.seed)
-    made = [*draws(plan, "float32", options.seed, hints.thresholds), *led, *_far_off(plan, options)]
+    made = [*draws(plan, "float32", options.seed, hints.thresholds), *led]
     lines = request["lines"]
     sites = tuple(replace(s, line=lines.get(str(s.line), s.line)) for s in found[0])
     spans, operands = request["spans"], request["operands"]
@@ -87,13 +77,6 @@ def confirm(request: Mapping[str, Any], scratch: str, device: str) -> Answer:
     contract = contract_from_json(request["contract"])
     search = Search(bench, watched, wide, sites, inside, watch, contract, options, tuple(made))
     return _searched(search)
-
-
-def _far_off(plan: Plan, options: Options) -> list[Draw]:
-    """Predictions far from 0 and near each other, where differences cancel."""
-    predictions = [tensor for tensor in plan.tensors if tensor.role == PREDICTION]
-    fits = all(tensor.kind in _FAR_OFF.kinds for tensor in predictions)
-    return [draw(plan, _FAR_OFF, "float32", options.seed)] if fits else []
 
 
 def _in_float64(program: Program, scratch: str, sites: int) -> Loaded | None:
