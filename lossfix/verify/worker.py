@@ -29,6 +29,7 @@ from lossfix.verify import cage, wire
 from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
 from lossfix.verify.reads import Reads
 
+_UNREADABLE = "the loss sent no answer that can be read"
 _LOOK_S = 1.0  # how often servers that have ended are looked for
 
 
@@ -119,7 +120,8 @@ def _serve(
         status = _end(pid, wait_s=2.0 if failure == "died" else 0.0)
         cage.end_orphans()
     if failure == "died":
-        failure = _how_it_died(status, folder, int(request["memory_mb"]))
+        memory_mb = int(request["memory_mb"])
+        failure = _UNREADABLE if status is None else _how_it_died(status, folder, memory_mb)
     return {"failure": failure} if failure else reply
 
 
@@ -148,8 +150,8 @@ def _has_ended(pid: int) -> bool:
     return hasattr(os, "waitid") and os.waitid(os.P_PID, pid, how) is not None
 
 
-def _end(pid: int, wait_s: float) -> int:
-    """Kills the child's group and returns its wait status."""
+def _end(pid: int, wait_s: float) -> int | None:
+    """Kills the child's group; returns its wait status, None where it did not end by itself."""
     deadline = time.monotonic() + wait_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(pid, os.WNOHANG)
@@ -160,7 +162,8 @@ def _end(pid: int, wait_s: float) -> int:
         time.sleep(0.01)
     with contextlib.suppress(OSError):
         os.killpg(pid, signal.SIGKILL)
-    return os.waitpid(pid, 0)[1]
+    os.waitpid(pid, 0)
+    return None
 
 
 def _how_it_died(status: int, folder: str, memory_mb: int) -> str:
@@ -175,7 +178,7 @@ def _how_it_died(status: int, folder: str, memory_mb: int) -> str:
             return "the loss used more processor time than the limit"
         return f"the loss was killed by {signal.Signals(number).name}"
     if os.WEXITSTATUS(status) == 0:
-        return "the loss sent no answer that can be read"
+        return _UNREADABLE
     return f"the loss ended its process with exit code {os.WEXITSTATUS(status)}"
 
 
