@@ -7,9 +7,10 @@ for each folder; `forget` drops them, for programs that outlive a change.
 
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -33,6 +34,8 @@ class Flags(NamedTuple):
     ignore: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     sharpness: float | None = None
+    rule_sharpness: tuple[tuple[str, float], ...] = ()
+    kernels: tuple[tuple[str, str], ...] = ()
     exclude: tuple[Glob, ...] = ()
     baseline: str | None = None
     config: str | None = None  # this file and no other
@@ -49,6 +52,8 @@ class Config(NamedTuple):
     exclude: tuple[Glob, ...] = ()
     allow: tuple[str, ...] = ()
     sharpness: float | None = None
+    rule_sharpness: tuple[tuple[str, float], ...] = ()  # rule -> its own k
+    kernels: tuple[tuple[str, str], ...] = ()  # rule -> the name of a kernel
     predictions: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()
@@ -70,7 +75,8 @@ def flags_from(
     select: tuple[str, ...] = (),
     ignore: tuple[str, ...] = (),
     allow: tuple[str, ...] = (),
-    sharpness: float | None = None,
+    sharpness: float | Sequence[str] | None = None,
+    kernels: Sequence[str] = (),
     exclude: tuple[str, ...] = (),
     baseline: str | None = None,
     config: str | None = None,
@@ -78,8 +84,10 @@ def flags_from(
 ) -> Flags:
     """Flags from what was typed: paths and globs are seen from the working folder.
 
-    Raises ConfigError where the one excludes the other.
+    A sharpness is one number for all, or texts: "20" for all, "LF203=5" for a rule. Kernels are
+    texts such as "LF203=smoothstep". Raises ConfigError where one excludes another, or is none.
     """
+    general, by_rule = _sharpness(sharpness)
     if config is not None and isolated:
         raise ConfigError(config, "--config and --no-config exclude each other; give one of them")
     for pattern in exclude:
@@ -90,7 +98,9 @@ def flags_from(
         select,
         ignore,
         allow,
-        sharpness,
+        general,
+        by_rule,
+        tuple(_pair(text, "--kernel", "LF203=smoothstep") for text in kernels),
         tuple(Glob(here, pattern) for pattern in exclude),
         None if baseline is None else os.path.abspath(baseline),
         None if config is None else os.path.abspath(config),
@@ -98,12 +108,42 @@ def flags_from(
     )
 
 
+def _sharpness(
+    given: float | Sequence[str] | None,
+) -> tuple[float | None, tuple[tuple[str, float], ...]]:
+    """The k for all, and those of rules. Raises ConfigError."""
+    if given is None or isinstance(given, (int, float)):
+        return given, ()
+    general: float | None = None
+    by_rule: list[tuple[str, float]] = []
+    for text in given:
+        rule, number = ("", text) if "=" not in text else _pair(text, "--sharpness", "LF203=5")
+        try:
+            k = float(number)
+        except ValueError:
+            k = 0.0
+        if not 0.0 < k < math.inf:
+            raise ConfigError("--sharpness", f"{text!r} is no number above 0; write 20, or LF203=5")
+        if rule:
+            by_rule.append((rule, k))
+        else:
+            general = k
+    return general, tuple(by_rule)
+
+
+def _pair(text: str, option: str, example: str) -> tuple[str, str]:
+    rule, _, value = (part.strip() for part in text.partition("="))
+    if not rule or not value:
+        raise ConfigError(option, f"{text!r} names no rule and value; write {example}")
+    return rule, value
+
+
 def config_for(path: Path, flags: Flags = NO_FLAGS) -> Config:
     """What applies to a file, or to what stands in a folder. Raises ConfigError.
 
     `--select` and `--baseline` replace what the file says, and `--select` its `ignore` as well:
-    a rule that is asked for is looked for. `--ignore` and `--sharpness` replace theirs, `--allow`
-    and `--exclude` add to it.
+    a rule that is asked for is looked for. `--ignore` and `--sharpness` replace theirs; `--allow`,
+    `--exclude`, `--kernel` and the sharpness of a rule add to it.
     """
     absolute = os.path.abspath(path)
     folder = absolute if os.path.isdir(absolute) else os.path.dirname(absolute)
@@ -120,6 +160,8 @@ def _config_of(folder: str, flags: Flags) -> Config:
         exclude=(*found.exclude, *flags.exclude),
         allow=(*found.allow, *flags.allow),
         sharpness=found.sharpness if flags.sharpness is None else flags.sharpness,
+        rule_sharpness=(*found.rule_sharpness, *flags.rule_sharpness),
+        kernels=(*found.kernels, *flags.kernels),
         baseline=found.baseline if flags.baseline is None else flags.baseline,
     )
 
@@ -172,14 +214,22 @@ def is_excluded(path: Path, flags: Flags = NO_FLAGS) -> bool:
 
 
 def rules_for(config: Config, path: Path) -> tuple[Rule, ...]:
-    """The rules to look for in a file. Raises RuleError for a name that selects none."""
+    """The rules to look for in a file, with the sharpness and kernel that are asked for each.
+
+    Raises RuleError for a name that selects none.
+    """
     from lossfix.rules.registry import selected
 
     absolute = os.path.abspath(path)
     here = [
         name for glob, names in config.per_file_ignores if glob.matches(absolute) for name in names
     ]
-    return selected(config.select, (*config.ignore, *here))
+    rules = selected(config.select, (*config.ignore, *here))
+    if not (config.rule_sharpness or config.kernels):
+        return rules
+    from lossfix.rules.steer import steered
+
+    return steered(rules, config.rule_sharpness, config.kernels)
 
 
 def rests_on(path: Path, flags: Flags = NO_FLAGS) -> Iterator[str]:

@@ -14,6 +14,7 @@ from lossfix.config import OWN_NAME, SHARED_NAME, Config, shown
 from lossfix.errors import ConfigError, RuleError
 from lossfix.globs import Glob, well_formed
 from lossfix.rules.registry import allowed_by, every_rule, named
+from lossfix.rules.steer import steered
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -202,6 +203,35 @@ def _sharpness(value: _Value) -> float:
     return float(data)
 
 
+def _by_rule(value: _Value, example: str) -> Mapping[str, Any]:
+    """A table with rules for keys."""
+    if not isinstance(value.data, dict):
+        raise value.wrong(f"must be a table, such as {{ {example} }}; {_NEXT}")
+    for name in value.data:
+        try:
+            named(name, every_rule())
+        except RuleError as error:
+            raise value.wrong(str(error), name) from None
+    return value.data
+
+
+def _rule_sharpness(value: _Value) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (rule, _sharpness(_Value(value.path, value.text, rule, k, value.key)))
+        for rule, k in _by_rule(value, "LF203 = 5.0").items()
+    )
+
+
+def _kernels(value: _Value) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(_by_rule(value, 'LF203 = "smoothstep"').items())
+    for rule, kernel in pairs:
+        try:
+            steered(every_rule(), (), ((rule, str(kernel)),))
+        except RuleError as error:
+            raise value.wrong(str(error), rule) from None
+    return pairs
+
+
 def _path(value: _Value) -> str:
     if not isinstance(value.data, str) or not value.data.strip():
         raise value.wrong(f'must be a path, such as "lossfix-baseline.json"; {_NEXT}')
@@ -215,6 +245,8 @@ _READERS: Mapping[str, Callable[[_Value], Any]] = {
     "exclude": _globs,
     "allow": _allow,
     "sharpness": _sharpness,
+    "rule-sharpness": _rule_sharpness,
+    "kernels": _kernels,
     "predictions": _texts,
     "labels": _texts,
     "settings": _texts,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import traceback
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ class Examiner:
 
     def __init__(self) -> None:
         gc.disable()  # trees hold no cycles, and walking them again costs more than parsing
+        warnings.filterwarnings("ignore", category=SyntaxWarning)  # of the code that is looked at
         self._packages = Packages()
 
     def examine(self, job: Job) -> Examined:

@@ -23,9 +23,10 @@ from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
 from lossfix.rewrite.edits import Fix
 from lossfix.rewrite.engine import Decide, Rewritten, rewrite_text
-from lossfix.rules.contracts import CONTRACTS, Contract
+from lossfix.rules.contracts import CONTRACTS, Contract, Relaxed
 from lossfix.rules.findings import Finding, Site, site_of
 from lossfix.rules.rule import Rule
+from lossfix.rules.steer import choice_for
 from lossfix.source.files import Source, write_source
 from lossfix.source.roles import RoleOverrides
 from lossfix.source.text import Text
@@ -202,7 +203,7 @@ class _Mending:
         rows, suppressed = placed(rows, self.source), placed(suppressed, self.source)
         return FileRow(path, state, "", rows, diff, suppressed, reads=self.reads)
 
-    def _rewrite(self, content: str, decide: Decide, sharpness: float | None = None) -> Rewritten:
+    def _rewrite(self, content: str, decide: Decide, forced: float | None = None) -> Rewritten:
         try:
             return rewrite_text(
                 content,
@@ -210,7 +211,8 @@ class _Mending:
                 self.settings.rules,
                 decide,
                 function=self.function,
-                sharpness=sharpness or self.settings.sharpness,
+                sharpness=self.settings.sharpness,
+                forced=forced,
                 roles=self.settings.roles,
             )
         except SyntaxError as error:
@@ -328,7 +330,7 @@ class _Mending:
             after,
             self.path,
             findings,
-            _joint_contract(findings),
+            _joint_contract(fixes),
             lambda k: self._rewrite(before, decide, k).text,
         )
 
@@ -350,7 +352,8 @@ class _Mending:
             stayed = None if made is not None else left.take(finding)
             if made is not None:
                 verdict = self.progress.verdicts.get(site_of(made))
-                rows.append(replace(row, applied=True, reason="", verdict=verdict))
+                note = self._note(made)
+                rows.append(replace(row, applied=True, reason="", verdict=verdict, note=note))
             elif stayed is None:
                 rows.append(replace(row, reason=row.reason or BY_ANOTHER))
             else:
@@ -359,8 +362,12 @@ class _Mending:
         for extra in applied.rest():
             row = finding_row(extra, path, text)
             verdict = self.progress.verdicts.get(site_of(extra))
-            rows.append(replace(row, applied=True, verdict=verdict))
+            rows.append(replace(row, applied=True, verdict=verdict, note=self._note(extra)))
         return tuple(rows)
+
+    def _note(self, finding: Finding) -> str:
+        choice = choice_for(finding, self.settings.sharpness)
+        return choice.note if choice is not None else ""
 
 
 class _Pool:
@@ -392,13 +399,16 @@ def _only(site: Site, decide: Decide) -> Decide:
     return lambda finding: decide(finding) if site_of(finding) == site else "not now"
 
 
-def _joint_contract(findings: Sequence[Finding]) -> Contract:
-    """The weakest promise among contracts of one step."""
+def _joint_contract(fixes: Sequence[Fix]) -> Contract:
+    """The weakest promise among contracts of one step, at the sharpness that the fix was given."""
     ranked = sorted(
-        (finding.rule.contract for finding in findings),
-        key=lambda contract: [kind.name for kind in CONTRACTS].index(contract.name),
+        fixes,
+        key=lambda fix: [kind.name for kind in CONTRACTS].index(fix.finding.rule.contract.name),
     )
-    return ranked[-1]
+    contract = ranked[-1].finding.rule.contract
+    if isinstance(contract, Relaxed) and ranked[-1].sharpness is not None:
+        return replace(contract, sharpness=ranked[-1].sharpness)
+    return contract
 
 
 def _state(rows: Sequence[FindingRow]) -> State:

@@ -45,6 +45,8 @@ from lossfix.verify.verdict import verdict_from_json
 T = TypeVar("T")
 
 _COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal"})
+_OTHER_UNITS = frozenset("sigmoid softmax tanh exp log log_softmax log_sigmoid".split())
+"""Functions that give a value other units than the predictions have."""
 _STEPS = {"round": 0.5, "sign": 0.0}
 _STOPPED = "the run was stopped before there was a verdict"
 _MODULE_LEVEL = "the loss stands at module level; put it in a function to have it run"
@@ -297,6 +299,8 @@ def hints_of(unit: Unit, findings: Sequence[Finding]) -> Hints:
 def _thresholds(unit: Unit) -> Iterator[float]:
     for node in unit.nodes:
         if node.op in _COMPARISONS:
+            if any(part.op in _OTHER_UNITS for part in node.walk()):
+                continue  # a threshold on a share is none on the logits
             for arg in node.args:
                 if arg.op == CONST and isinstance(arg.value, (int, float)):
                     yield float(arg.value)

@@ -16,9 +16,22 @@ RULES = all_rules()
 EVERYTHING = frozenset(kind.name for kind in CONTRACTS) | frozenset(rule.code for rule in RULES)
 
 FIXED = {
+    "programs/classification_functions.py": (
+        "tf.gather_nd(tf.nn.log_softmax(logits), places)",
+        "labels * tf.math.log_sigmoid(score)",
+        "(labels, logits, from_logits=True)",
+        "tf.exp(gamma * tf.math.log_sigmoid(-logits))",
+    ),
     "programs/convnet_v1.py": ("y_ * tf.nn.log_softmax(",),
     "programs/exponential_penalty_tape.py": ("tf.reduce_logsumexp(miss)", "tf.nn.softplus("),
     "programs/focal_keras_model.py": ("log_sigmoid(logits)", "log_sigmoid(-logits)"),
+    "programs/gaussian_policy_tape.py": ("tf.sinh(tf.clip_by_value(raw, -1, 1) / 2)",),
+    "programs/generative_functions.py": (
+        "* tf.exp(-log_variance)",
+        "tf.exp(z_log_var / 2)",
+        "tf.nn.softplus(total)",
+        "tf.nn.softmax(log_scale * cost)",
+    ),
     "programs/gan_v1.py": ("log_sigmoid(D_logit_real)", "log_sigmoid(-D_logit_fake)"),
     "programs/keras_compile_custom.py": ("log_softmax(y_pred)", "mean_square > 0"),
     "programs/logistic_by_hand_v1.py": ("log_sigmoid(score)", "log_sigmoid(-score)"),

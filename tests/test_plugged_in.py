@@ -1,7 +1,10 @@
 """The files by which others call lossfix name commands and options that there are."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,3 +34,12 @@ def test_the_page_about_ci_uses_options_that_there_are(lossfix):
         for line in re.findall(rf"lossfix {command} (.*)", page):
             for option in re.findall(r"--[\w-]+", line):
                 assert option in helped, (command, option)
+
+
+def test_a_shell_completes_commands():
+    program = "import sys; sys.argv = ['lossfix']\nfrom lossfix.cli.main import main\nmain()"
+    asked = {"_LOSSFIX_COMPLETE": "complete_bash", "COMP_WORDS": "lossfix mig", "COMP_CWORD": "1"}
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, env={**os.environ, **asked}
+    )
+    assert ran.stdout.split() == [b"migrate"]

@@ -64,7 +64,11 @@ OutputFindings = Annotated[
     typer.Option("--output-format", help="For people, programs or services; text is full."),
 ]
 Sharpness = Annotated[
-    float | None, typer.Option(min=0.0, help="The k of relaxed fixes, such as sigmoid(k * x).")
+    list[str] | None,
+    typer.Option(help="The k of relaxed fixes, as in sigmoid(k * x): 20, or LF203=5 for a rule."),
+]
+Kernel = Annotated[
+    list[str] | None, typer.Option(help="Another smooth shape for a rule: LF203=smoothstep.")
 ]
 Inputs = Annotated[
     list[str] | None,
@@ -205,6 +209,7 @@ def rewrite(
         typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
     ] = None,
     sharpness: Sharpness = None,
+    kernel: Kernel = None,
     select: Select = None,
     ignore: Ignore = None,
     exclude: Exclude = None,
@@ -226,7 +231,8 @@ def rewrite(
         select=_names(select),
         ignore=_names(ignore),
         allow=_names(allow),
-        sharpness=sharpness,
+        sharpness=_names(sharpness) or None,
+        kernels=_names(kernel),
         exclude=_names(exclude),
         config=config,
         isolated=no_config,
@@ -461,15 +467,22 @@ def why(
 def rules(
     select: Select = None,
     ignore: Ignore = None,
+    symptom: Annotated[
+        str | None,
+        typer.Option(metavar="WORDS", help="What you see, such as 'loss is NaN after a while'."),
+    ] = None,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
-    """List the rules that are installed."""
-    from lossfix.report.as_json import dumps, rule_json
-    from lossfix.report.explain import rules_text
+    """List the rules that are installed, or those behind what goes wrong in training."""
+    from lossfix.report.as_json import dumps, rule_json, symptoms_json
+    from lossfix.report.explain import rules_text, symptom_text
     from lossfix.rules.registry import selected
 
     chosen = selected(_names(select), _names(ignore))
-    if output_format is Format.JSON:
+    if symptom is not None:
+        as_json = output_format is Format.JSON
+        print(dumps(symptoms_json(symptom, chosen)) if as_json else symptom_text(symptom, chosen))
+    elif output_format is Format.JSON:
         print(dumps({"rules": [rule_json(rule) for rule in chosen]}))
     else:
         print(rules_text(chosen))
@@ -505,6 +518,20 @@ def explain(
     else:
         print("\n\n\n".join(explain_text(each) for each in found))
     return 0
+
+
+@app.command()
+def docs(
+    folder: Annotated[str, typer.Argument(help="The folder of the site's pages.")],
+    select: Select = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 1 where a page is not up to date.")
+    ] = False,
+) -> int:
+    """Write a page for each rule, and indexes by symptom and by operation."""
+    from lossfix.cli.documenting import write_docs
+
+    return write_docs(folder, _names(select), check)
 
 
 @app.command()

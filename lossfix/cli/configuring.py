@@ -64,6 +64,8 @@ def _values(config: Config) -> Iterator[tuple[str, Any]]:
         value: Any = getattr(config, key.replace("-", "_"))
         if key == "per-file-ignores":
             value = {glob.pattern: list(names) for glob, names in value}
+        elif key in ("rule-sharpness", "kernels"):
+            value = {rule: [str(each)] for rule, each in value}
         elif key == "exclude":
             value = [glob.pattern for glob in value]
         elif key == "baseline":

@@ -153,7 +153,8 @@ def _done(migrated: Migrated, committed: Committed | None) -> str:
     number = len({write.path for write in migrated.changes})
     changed = "1 file" if number == 1 else f"{number} files"
     if migrated.until is Until.APPLY:
-        parts.append(f"{changed} written")
+        rounds = f" in {counts.rounds} rounds" if counts.rounds > 1 else ""
+        parts.append(f"{changed} written{rounds}")
     elif number:
         parts.append(f"{changed} would change; nothing written, --until apply writes")
     else:

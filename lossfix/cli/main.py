@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 
 def main() -> None:
@@ -12,6 +13,7 @@ def main() -> None:
 
     if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text
         sys.stdout.reconfigure(errors="surrogateescape")
+    warnings.filterwarnings("ignore", category=SyntaxWarning)  # of the code that is looked at
     try:
         code = quick_check(sys.argv[1:])
         if code is None:

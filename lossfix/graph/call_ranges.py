@@ -49,9 +49,7 @@ _FIXED: Mapping[str, Interval] = {
     "relu6": Interval(0.0, 6.0),
     "hard_sigmoid": UNIT,
     "softsign": Interval(-1.0, 1.0),
-    "erfc": Interval(0.0, 2.0),
     "elu": Interval(-1.0, math.inf),
-    "cosh": Interval(1.0, math.inf),
     "cosine_similarity": Interval(-1.001, 1.001),
 }
 

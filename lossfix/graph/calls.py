@@ -154,6 +154,8 @@ def _qualified(lifter: Lifting, name: str) -> str | None:
         if not dot:
             starred = lifter.module.starred(lifter.frame, name) if name not in _BUILTINS else None
             return starred or (f"builtins.{name}" if name in _BUILTINS else None)
+    elif not dot and held.op == FREE and is_framework(held.name):
+        return held.name  # a function of the framework that was handed over
     if root in BACKENDS and dot and (held is None or held.op in (OPAQUE, FREE, INPUT)):
         lifter.module.note_ambiguous(lifter.frame, root)
         return f"keras.backend.{rest}"
@@ -371,7 +373,8 @@ def _known_call(lifter: Lifting, expr: ast.Call, qualified: str, name: str) -> N
         value = lift_expression(lifter, expr.args[0])
         if value.op == CONST:
             return value
-        return lifter.numbers.apply("to_float", (value,), origin=lifter.origin(expr))
+        op = "to_float" if qualified == "builtins.float" else "to_int"
+        return lifter.numbers.apply(op, (value,), origin=lifter.origin(expr))
     if qualified in _NUMPY_NUMBERS or (qualified.endswith(".constant") and is_framework(qualified)):
         values = [lift_expression(lifter, arg) for arg in expr.args]
         return values[0] if values and values[0].op == CONST else None

@@ -73,6 +73,10 @@ def speaks_of_small(name: str) -> bool:
     return _SMALL.search(name) is not None
 
 
+def speaks_of_count(name: str) -> bool:
+    return bool({"count", "counts"} & set(words(name)))
+
+
 def role_of(name: str, has_default: bool) -> Role:
     """What a loss's parameter stands for, by its name."""
     found = words(name)

@@ -46,6 +46,7 @@ _OWN = frozenset(  # an end of these is attained whatever else holds, where they
 )
 _RANDOM = frozenset({"random_uniform", "uniform", "rand"})  # not all of them are 0
 _PICKS = frozenset("gather gather_nd boolean_mask batch_gather take take_along_axis".split())
+_JOINED = frozenset("concat concatenate stack".split())
 _SPLITS = frozenset("column column_kept".split())
 _SUMS = frozenset("sum mean cumsum norm euclidean_norm".split())
 
@@ -86,6 +87,15 @@ class Evidence:
             return True
         inside = found.bounded and found.low < where < found.high
         return inside and bool(self.witnesses(node, "low") and self.witnesses(node, "high"))
+
+    def throughout(self, node: Node, where: float) -> bool:
+        """Whether all of the value can be at one end of its range, `where`, at once."""
+        found = self._of(node)
+        return any(
+            getattr(found, end) == where and not any(place.row for place in way)
+            for end in _ENDS
+            for way in self.witnesses(node, end)
+        )
 
     def bound_by(self, node: Node, end: End, depth: int = _DEEPEST) -> Node | None:
         value = getattr(self._of(node), end)
@@ -200,11 +210,20 @@ class Evidence:
             yield self._own(node, (tail, node.number, end), row=tail in _RANDOM)
         elif _is_pick(node):
             yield from self._picked(node, end)
+        elif tail in _JOINED and node.args and node.args[0].name == "sequence":
+            yield from self._put_together(node, tail, end, value)
         elif not is_known(node):
             if self._moves(node):
                 yield frozenset({Place(node.number, (), (end,), False)})
         elif follows(node):
             yield from self._computed(node, end, value)
+
+    def _put_together(self, node: Node, tail: str, end: End, value: float) -> Iterator[Witness]:
+        """Parts side by side: where only some come to the end, not all of the value does."""
+        if all(getattr(self._of(part), end) == value for part in node.args[0].args):
+            yield from self._computed(node, end, value)
+        elif self.witnesses(node.args[0], end):
+            yield self._own(node, (tail, node.number, end), row=True)
 
     def _moves(self, node: Node) -> bool:
         """Whether the value depends on a parameter that takes every value of its range."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
 from lossfix.graph.express import is_shape
+from lossfix.graph.flags import has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import (
     CONST,
@@ -37,12 +38,13 @@ _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
-    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod".split()
+    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2 logical_and "
+    "logical_or".split()
 )
 _SAME_RANK = frozenset(
     "neg exp log expm1 log1p sqrt square abs sign sigmoid log_sigmoid softplus tanh relu sin cos "
-    "erf round floor ceil cast stop_gradient softmax log_softmax column_kept ones_like zeros_like "
-    "l2_normalize cumsum".split()
+    "erf erfc sinh cosh atanh round floor ceil cast stop_gradient softmax log_softmax column_kept "
+    "ones_like zeros_like l2_normalize cumsum cumprod is_nan is_finite is_inf logical_not".split()
 )
 
 
@@ -64,6 +66,8 @@ class Facts:
         self._likely: set[int] | None = None
         self._in_loss: bool | None = None
         self._carrying: set[int] | None = None
+        self._unchosen: set[int] | None = None
+        self._untrained: frozenset[int] | None = None
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -139,7 +143,25 @@ class Facts:
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
-        return self.in_loss and self.varied(node) and self.useful(node)
+        return (
+            self.in_loss and self.varied(node) and self.useful(node) and self._is_trained_with(node)
+        )
+
+    def _is_trained_with(self, node: Node) -> bool:
+        """Whether the text that makes the value runs in training, as far as a flag tells."""
+        if self._untrained is None:
+            self._untrained = untrained_code(self.unit.tree)
+        return node.origin is None or id(node.origin.code) not in self._untrained
+
+    def is_left_to_its_guard(self, node: Node) -> bool:
+        """Whether only a branch of a `where` has the value, and no gradient is taken through it:
+        a function with a gradient of its own chooses what it computes well.
+        """
+        if not has_own_gradient(self.unit.tree):
+            return False
+        if self._unchosen is None:
+            self._unchosen = {id(each) for each in reached(self.unit.results, _conditions)}
+        return id(node) not in self._unchosen
 
     @property
     def in_loss(self) -> bool:
@@ -153,7 +175,8 @@ class Facts:
 
     def in_use(self, call: Call) -> bool:
         """Whether a loss depends on what a call of this unit's text gives."""
-        return self.useful(call.result) and self.in_loss
+        result = call.result
+        return self.useful(result) and self.in_loss and self._is_trained_with(result)
 
     def interval(self, node: Node, dtype: str = "float32") -> Interval:
         """All that the value can be, where the inputs are of that dtype."""
@@ -254,6 +277,10 @@ def _carried(node: Node) -> Sequence[Node]:
     if node.op in _CHOOSES:
         return node.args[_CHOOSES[node.op]]
     return node.args[:1] if node.op == OPAQUE and node.name == "[]" else node.args
+
+
+def _conditions(node: Node) -> Sequence[Node]:
+    return node.args[:1] if node.op == "where" else node.args
 
 
 def _viewed_inputs(node: Node) -> set[int]:

@@ -40,7 +40,7 @@ from lossfix.graph.intervals import (
     stepped,
     sub,
 )
-from lossfix.graph.truths import apart, greater, greater_equal, one_value, truth, truths
+from lossfix.graph.truths import apart, cast, greater, greater_equal, one_value, truth, truths
 
 _INF = math.inf
 _COUNT = 2.0**31  # the most elements of a tensor
@@ -129,6 +129,24 @@ def tanh(x: Interval, fmt: Format) -> Interval:
 
 def erf(x: Interval, fmt: Format) -> Interval:
     return _monotone(x, fmt, math.erf, -1.0, 1.0)
+
+
+def sinh(x: Interval, fmt: Format) -> Interval:
+    return _monotone(x, fmt, _sinh)
+
+
+def _sinh(value: float) -> float:
+    return math.sinh(value) if abs(value) < 700.0 else math.copysign(_INF, value)
+
+
+def cosh(x: Interval, fmt: Format) -> Interval:
+    return _monotone(absolute(x), fmt, lambda v: math.cosh(v) if v < 700.0 else _INF, 1.0)
+
+
+def atanh(x: Interval, fmt: Format) -> Interval:
+    if x.low <= -1.0 or x.high >= 1.0:
+        return ANYTHING
+    return _monotone(x, fmt, math.atanh)
 
 
 def softplus(x: Interval, fmt: Format) -> Interval:
@@ -302,6 +320,11 @@ TRANSFER: Mapping[str, Transfer] = {
     "softplus": softplus,
     "tanh": tanh,
     "erf": erf,
+    "erfc": lambda x, fmt: Interval(0.0, 2.0, nan=x.nan),
+    "sinh": sinh,
+    "cosh": cosh,
+    "atanh": atanh,
+    "atan2": lambda y, x, fmt: Interval(-3.2, 3.2, nan=x.nan or y.nan),
     "relu": lambda x, fmt: maximum(x, point(0.0)),
     "sin": lambda x, fmt: Interval(-1.0, 1.0, nan=x.nan or x.may_overflow),
     "cos": lambda x, fmt: Interval(-1.0, 1.0, nan=x.nan or x.may_overflow),
@@ -317,6 +340,7 @@ TRANSFER: Mapping[str, Transfer] = {
     "max": _same,
     "min": _same,
     "prod": product,
+    "cumprod": product,
     "logsumexp": logsumexp,
     "softmax": softmax,
     "log_softmax": log_softmax,
@@ -344,13 +368,35 @@ TRANSFER: Mapping[str, Transfer] = {
     "argmax": _sure(COUNTING),
     "argmin": _sure(COUNTING),
     "argsort": _sure(COUNTING),
-    "count_nonzero": _sure(COUNTING),
+    **dict.fromkeys(
+        "count_nonzero bincount searchsorted digitize histogram edit_distance".split(),
+        _sure(COUNTING),
+    ),
+    "top_classes": _sure(UNIT),
+    **dict.fromkeys(
+        "softmax_xent sparse_softmax_xent sigmoid_xent".split(),
+        _sure(Interval(0.0, _INF)),
+    ),
+    "unique": _same,
+    "straight_through": _same,
     "ones_like": _sure(point(1.0)),
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
         "gather gather_nd boolean_mask take take_along_axis to_numpy to_float".split(),
         _same,
+    ),
+    "to_int": lambda x, fmt: cast(x, "int64", fmt, fmt),
+    **dict.fromkeys(
+        "binary_crossentropy categorical_crossentropy sparse_categorical_crossentropy "
+        "mean_binary_crossentropy mean_categorical_crossentropy "
+        "mean_sparse_categorical_crossentropy".split(),
+        _sure(Interval(0.0, _INF)),
+    ),
+    **dict.fromkeys(
+        "binary_accuracy categorical_accuracy sparse_categorical_accuracy "
+        "top_k_categorical_accuracy sparse_top_k_categorical_accuracy".split(),
+        _sure(UNIT),
     ),
     "variable": _sure(UNKNOWN),  # what it begins with is not what training leaves in it
 }

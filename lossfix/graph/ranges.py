@@ -71,6 +71,10 @@ class Ranges:
         """
         return self._evidence.reaches(node, where)
 
+    def throughout(self, node: Node, where: float) -> bool:
+        """Whether all of the value can be at one end of its range, `where`, at once."""
+        return self._evidence.throughout(node, where)
+
     def format_of(self, node: Node) -> Format:
         """The format that the op is computed in: what a cast says, else that of the inputs."""
         self.of(node)
@@ -277,7 +281,8 @@ _ELEMENTWISE = frozenset(
 )
 _FORMATLESS = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
-    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero one_hot".split()
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero one_hot bincount "
+    "searchsorted digitize histogram top_classes".split()
 )
 
 

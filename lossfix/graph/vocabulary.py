@@ -26,13 +26,26 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "tensorflow.python.keras.backend",
         "tf_keras.backend",
     ),
+    "keras.losses": (
+        "keras.losses",
+        "tensorflow.keras.losses",
+        "tf_keras.losses",
+        "tensorflow.python.keras.losses",
+    ),
+    "keras.metrics": (
+        "keras.metrics",
+        "tensorflow.keras.metrics",
+        "tf_keras.metrics",
+        "tensorflow.python.keras.metrics",
+    ),
     "numpy": ("numpy",),
 }
 
 READ_ONLY: Mapping[str, frozenset[str]] = {
     "tf": frozenset(  # TensorFlow 1 and tf.compat.v1 alone have these
-        "log log1p expm1 rsqrt reciprocal erf mod floordiv div ceil rint log_sigmoid is_nan "
-        "is_finite is_inf squared_difference count_nonzero mul sub neg select".split()
+        "log log1p expm1 rsqrt reciprocal erf erfc mod floordiv div ceil rint log_sigmoid is_nan "
+        "is_finite is_inf squared_difference count_nonzero cumprod mul sub neg select "
+        "nn.softmax_cross_entropy_with_logits_v2".split()
     ),
     # switch wants tensors of one rank in both branches
     "keras.backend": frozenset({"switch", "logsumexp"}),
@@ -70,7 +83,14 @@ class Op:
 
 
 def _op(name: str, params: str = "x", attrs: str = "", **names: str) -> Op:
-    columns = {"tf": "tf", "ops": "keras.ops", "K": "keras.backend", "np": "numpy"}
+    columns = {
+        "tf": "tf",
+        "ops": "keras.ops",
+        "K": "keras.backend",
+        "losses": "keras.losses",
+        "metrics": "keras.metrics",
+        "np": "numpy",
+    }
     spellings: dict[str, str] = {}
     defaults: dict[str, int | float | str | bool | None] = {}
     ordered: list[list[str]] = [[], []]
@@ -119,6 +139,19 @@ def _reduction(name: str, **names: str) -> Op:
     return _op(name, _X, _AXES, **names)
 
 
+def _crossentropy(name: str, attrs: str) -> Op:
+    return _op(name, "target output", attrs, ops=name, K=name)
+
+
+def _mean_crossentropy(name: str, attrs: str) -> Op:
+    """A loss of Keras: the mean over the last axis."""
+    return _op(f"mean_{name}", "y_true y_pred", attrs, losses=name, metrics=name)
+
+
+def _accuracy(name: str, attrs: str = "") -> Op:
+    return _op(name, "y_true y_pred", attrs, metrics=name)
+
+
 def _same(name: str) -> dict[str, str]:
     """One name in every column, with `tf.math.` beside `tf.`."""
     return {"tf": f"{name} math.{name}", "ops": name, "K": name, "np": name}
@@ -144,9 +177,14 @@ _ROWS: tuple[Op, ...] = (
     _unary("relu", tf="nn.relu", ops="relu", K="relu"),
     _unary("sin", **_same("sin")),
     _unary("cos", **_same("cos")),
+    _unary("sinh", tf="sinh math.sinh", ops="sinh", np="sinh"),
+    _unary("cosh", tf="cosh math.cosh", ops="cosh", np="cosh"),
+    _unary("atanh", tf="atanh math.atanh", ops="arctanh", np="arctanh"),
     _unary("acos", tf="acos math.acos", ops="arccos", np="arccos"),
     _unary("asin", tf="asin math.asin", ops="arcsin", np="arcsin"),
     _unary("erf", tf="math.erf erf", ops="erf"),
+    _unary("erfc", tf="math.erfc erfc", ops="erfc"),
+    _op("atan2", "y|x1 x|x2", tf="atan2 math.atan2", ops="arctan2", np="arctan2"),
     _unary("round", tf="round math.round math.rint rint", ops="round", K="round", np="round rint"),
     _unary("floor", tf="floor math.floor", ops="floor", np="floor"),
     _unary("ceil", tf="math.ceil ceil", ops="ceil", np="ceil"),
@@ -258,7 +296,28 @@ _ROWS: tuple[Op, ...] = (
         np="argmin",
     ),
     _op("argsort", _X, "axis=-1 direction", tf="argsort", ops="argsort", np="argsort"),
+    _op("top_classes", "targets predictions k", tf="math.in_top_k", ops="in_top_k", K="in_top_k"),
+    _op(
+        "histogram",
+        "values|x",
+        "value_range|range nbins|bins dtype",
+        tf="histogram_fixed_width histogram_fixed_width_bins",
+        ops="histogram",
+    ),
+    _op("bincount", "x|arr", "weights minlength", tf="math.bincount", ops="bincount"),
+    _op(
+        "searchsorted",
+        "sorted_sequence values",
+        "side",
+        tf="searchsorted",
+        ops="searchsorted",
+    ),
+    _op("digitize", "x bins", ops="digitize"),
+    _op("unique", "x", "out_idx", tf="unique"),
+    _op("edit_distance", "hypothesis truth", "normalize", tf="edit_distance"),
     _op("cumsum", _X, "axis", tf="cumsum math.cumsum", ops="cumsum", K="cumsum", np="cumsum"),
+    _op("cumprod", _X, "axis", tf="math.cumprod cumprod", ops="cumprod", K="cumprod"),
+    _unary("det", tf="linalg.det", ops="det", np="linalg.det"),
     _op("softmax", _X, "axis|dim=-1", tf="nn.softmax math.softmax", ops="softmax", K="softmax"),
     _op("log_softmax", _X, "axis|dim=-1", tf="nn.log_softmax math.log_softmax", ops="log_softmax"),
     _op(
@@ -277,6 +336,27 @@ _ROWS: tuple[Op, ...] = (
         K="dot",
         np="matmul dot",
     ),
+    # losses
+    _op(
+        "softmax_xent",
+        "labels logits",
+        "axis|dim=-1",
+        tf="nn.softmax_cross_entropy_with_logits nn.softmax_cross_entropy_with_logits_v2",
+    ),
+    _op("sparse_softmax_xent", "labels logits", tf="nn.sparse_softmax_cross_entropy_with_logits"),
+    _op("sigmoid_xent", "labels logits", tf="nn.sigmoid_cross_entropy_with_logits"),
+    # losses and metrics of Keras
+    _crossentropy("binary_crossentropy", "from_logits=False"),
+    _crossentropy("categorical_crossentropy", "from_logits=False axis=-1"),
+    _crossentropy("sparse_categorical_crossentropy", "from_logits=False axis=-1"),
+    _mean_crossentropy("binary_crossentropy", "from_logits=False label_smoothing axis"),
+    _mean_crossentropy("categorical_crossentropy", "from_logits=False label_smoothing axis=-1"),
+    _mean_crossentropy("sparse_categorical_crossentropy", "from_logits=False"),
+    _accuracy("binary_accuracy", "threshold"),
+    _accuracy("categorical_accuracy"),
+    _accuracy("sparse_categorical_accuracy"),
+    _accuracy("top_k_categorical_accuracy", "k"),
+    _accuracy("sparse_top_k_categorical_accuracy", "k"),
     # shapes
     _op("reshape", _X, "shape|newshape", tf="reshape", ops="reshape", K="reshape", np="reshape"),
     _op("squeeze", _X, "axis|squeeze_dims", tf="squeeze", ops="squeeze", K="squeeze", np="squeeze"),
@@ -331,14 +411,25 @@ _ROWS: tuple[Op, ...] = (
         K="zeros_like",
         np="zeros_like",
     ),
-    _op("one_hot", _X, "depth|num_classes", tf="one_hot", ops="one_hot", K="one_hot"),
+    _op(
+        "one_hot",
+        f"{_X}|indices",
+        "depth|num_classes on_value off_value axis dtype",
+        tf="one_hot",
+        ops="one_hot",
+        K="one_hot",
+    ),
     # casts and gradient killers
     _op("cast", _X, "dtype", tf="cast", ops="cast", K="cast"),
     _unary("identity", tf="identity convert_to_tensor", ops="convert_to_tensor"),
     _unary("stop_gradient", tf="stop_gradient", ops="stop_gradient", K="stop_gradient"),
+    _op("straight_through", "value surrogate", tf="custom_gradient"),  # see rewrite.build
     _unary("variable", tf="Variable", K="variable"),
     _unary("to_numpy", ops="convert_to_numpy", K="eval get_value"),  # and x.numpy()
     _unary("to_float"),  # float(x), x.item()
+    _unary("to_int"),  # int(x)
+    _op("py_function", "func inp", "Tout", tf="py_function"),
+    _op("numpy_function", "func inp", "Tout stateful", tf="numpy_function py_func"),
 )
 
 NUMPY_TWINS = tuple(

@@ -25,6 +25,7 @@ from lossfix.lsp.documents import Document, Documents
 from lossfix.lsp.jobs import Jobs
 from lossfix.lsp.options import SECTION, Configurations, Options, options_from
 from lossfix.lsp.places import Sheet, Subject
+from lossfix.lsp.protocol import Protocol
 from lossfix.lsp.verdicts import Proof, Verdicts
 
 LANGUAGES = ("python",)
@@ -42,7 +43,12 @@ class LossfixServer(LanguageServer):
     """The server with all that it keeps."""
 
     def __init__(self) -> None:
-        super().__init__("lossfix", lossfix.__version__, notebook_document_sync=_NOTEBOOKS)
+        super().__init__(
+            "lossfix",
+            lossfix.__version__,
+            notebook_document_sync=_NOTEBOOKS,
+            protocol_cls=Protocol,
+        )
         self.configurations = Configurations()
         self.checks = Checks(self.configurations)
         self.verdicts = Verdicts()

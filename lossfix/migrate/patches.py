@@ -6,17 +6,16 @@ import difflib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lossfix.errors import MigrateError
 from lossfix.migrate.choices import SplitBy
 from lossfix.migrate.journal import Write
 from lossfix.migrate.owners import owners_of
+from lossfix.rewrite.diff import quoted_name
 from lossfix.source.files import replace_file
 
-_PLAIN = re.compile(rb"[^\x00-\x1f\"\\\x7f-\xff]*")
-_ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x09: b"\\t", 0x0D: b"\\r"}
 _NO_NEWLINE = b"\\ No newline at end of file\n"
 
 
@@ -86,8 +85,8 @@ def patch_of(path: bytes, old: bytes, new: bytes) -> bytes:
         difflib.unified_diff,
         _lines(old),
         _lines(new),
-        _quoted(b"a/" + path),
-        _quoted(b"b/" + path),
+        quoted_name(b"a/" + path),
+        quoted_name(b"b/" + path),
         lineterm=b"\n",
     )
     return b"".join(line if line.endswith(b"\n") else line + b"\n" + _NO_NEWLINE for line in lines)
@@ -96,18 +95,3 @@ def patch_of(path: bytes, old: bytes, new: bytes) -> bytes:
 def _lines(data: bytes) -> list[bytes]:
     parts = data.split(b"\n")
     return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
-
-
-def _quoted(name: bytes) -> bytes:
-    """A name as git writes it: in quotes, as in C, where it is not plain."""
-    if _PLAIN.fullmatch(name):
-        return name + b"\t" if b" " in name else name
-    octal: Callable[[int], bytes] = lambda byte: b"\\%03o" % byte  # noqa: E731
-    return (
-        b'"'
-        + b"".join(
-            _ESCAPES.get(byte) or (bytes([byte]) if 0x20 <= byte < 0x7F else octal(byte))
-            for byte in name
-        )
-        + b'"'
-    )

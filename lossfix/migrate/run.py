@@ -152,6 +152,7 @@ class Migration:
         wanted = list(files)
         for _ in range(_MOST_LOOKS):
             missing = self._recalled(step, wanted, results)
+            self.counts.known[step] += len(wanted) - len(missing)
             if not missing:
                 break
             self.watch.begin(step, len(missing))
@@ -185,7 +186,6 @@ class Migration:
                 results[file] = found.result
             else:
                 missing.append(file)
-        self.counts.known[step] += len(files) - len(missing)
         return missing
 
     def _holds(self, known: Known) -> bool:
@@ -245,14 +245,24 @@ class Migration:
         return written or changed or any(write.reason.endswith(CHANGED) for write in made)
 
     def _writes(self, results: dict[File, Result], run: int) -> tuple[list[Write], bool]:
-        """The writes that results ask for, and whether a file is another by now."""
+        """The writes that results ask for, and whether a file is another by now.
+
+        A file that a result rests on may be another as well.
+        """
         writes: list[Write] = []
         changed = False
-        for file, result in results.items():
-            if not result.stages or (file.path, file.digest) in self._refused:
-                continue
+        wanted = [
+            file
+            for file, result in results.items()
+            if result.stages and (file.path, file.digest) not in self._refused
+        ]
+        self._digests = {}
+        holding: dict[File, Result] = {}
+        self._recalled(VERIFY, wanted, holding)
+        for file in wanted:
+            result = results[file]
             old = self._bytes(file.path)
-            if old is None or digest_of(old) != file.digest:
+            if old is None or digest_of(old) != file.digest or file not in holding:
                 changed = True
                 continue
             after = digest_of(result.stages[-1].data)

@@ -71,6 +71,7 @@ def _finding(row: FindingRow) -> dict[str, Any]:
         "contract": row.contract.name,
         "fix": row.fix,
         "reason": row.reason,
+        **({"note": row.note} if row.note else {}),
         **({"cell": row.cell} if row.cell else {}),
     }
 
@@ -103,6 +104,10 @@ def why_json(trace: Trace, path: str, function: str, rules: Sequence[Rule]) -> d
 
 
 def rule_json(rule: Rule) -> dict[str, Any]:
+    from lossfix.report.explain import frameworks_of
+    from lossfix.rules.steer import kernel_names
+    from lossfix.rules.symptoms import symptoms_of
+
     return {
         "code": rule.code,
         "name": rule.name,
@@ -115,7 +120,22 @@ def rule_json(rule: Rule) -> dict[str, Any]:
         "breaks_at": [asdict(limit) for limit in rule.breaks_at],
         "before": rule.before,
         "after": rule.after,
+        "kernels": list(kernel_names(rule)),
+        "frameworks": list(frameworks_of(rule)),
+        "symptoms": list(symptoms_of(rule)),
         "fix_safety": rule.fix_safety,
         "when_not": rule.when_not,
         "source": rule.source,
+    }
+
+
+def symptoms_json(words: str, rules: Sequence[Rule]) -> dict[str, Any]:
+    """What a person may see, the likeliest first, with the codes of the rules behind it."""
+    from lossfix.rules.symptoms import SYMPTOMS, search
+
+    return {
+        "symptoms": [
+            {"symptom": key, "title": SYMPTOMS[key].title, "rules": [rule.code for rule in behind]}
+            for key, behind in search(words, rules)
+        ]
     }

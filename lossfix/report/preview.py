@@ -73,6 +73,8 @@ def _details(row: FindingRow) -> Iterator[tuple[str, Text]]:
     if isinstance(row.contract, Meaning):
         yield "changes", Text(row.contract.changes)
         yield "keeps", Text(row.contract.keeps)
+    if row.note:
+        yield "sharpness", Text(row.note)
     if row.verdict is not None:
         word = row.verdict.outcome.value
         line = Text()

@@ -49,6 +49,7 @@ class FindingRow:
     reason: str = ""
     applied: bool = False
     verdict: Verdict | None = None
+    note: str = ""  # of a smooth fix that was made: its sharpness, the error it bounds, a warning
     cell: int = 0
 
     @property

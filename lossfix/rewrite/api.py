@@ -16,7 +16,8 @@ from lossfix.graph.vocabulary import COLUMNS, emitted
 from lossfix.rewrite.edits import Import
 from lossfix.rules.pattern import Match
 
-_WRITABLE = ("tf", "keras.ops", "keras.backend")
+_LOSSES = "keras.losses"  # belongs to every API
+_WRITABLE = ("tf", "keras.ops", "keras.backend", _LOSSES)
 _TENSORFLOW = Import("tensorflow", "tf")
 _OWN_SCOPE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -44,7 +45,7 @@ class Api:
         }
         self._taken = set(module.imports) | set(scope) | _bound(module.tree)
         self._choices = list(dict.fromkeys(self._ranked(match.interior, match.unit)))
-        self._home = self._choices[0].column if self._choices else "tf"
+        self._home = next((c.column for c in self._choices if c.column != _LOSSES), "tf")
         self.added: list[Import] = []
 
     def _ranked(self, interior: Iterable[Node], unit: Unit) -> Iterator[_Choice]:
@@ -91,7 +92,9 @@ class Api:
 
     def _allowed(self, column: str) -> bool:
         """Code for any Keras backend stays free of TensorFlow."""
-        return column == self._home or (self._home == "keras.backend" and column == "tf")
+        if column in (self._home, _LOSSES):
+            return True
+        return self._home == "keras.backend" and column == "tf"
 
     def _by_new_import(self, op: str) -> str:
         name = emitted(op, "tf")

@@ -20,13 +20,16 @@ from lossfix.rewrite.edits import Edit, Fix
 from lossfix.rewrite.operands import Operands, opaque_operand
 from lossfix.rewrite.place import room_for_bindings
 from lossfix.rewrite.snippet import Snippet
-from lossfix.rules.contracts import Relaxed
 from lossfix.rules.findings import Finding
-from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
+from lossfix.rules.steer import choice_for
+from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var, ops
 from lossfix.source.text import Text
 
 POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims".split())
-"""Ops whose attributes are written without a keyword: each API has a keyword of its own."""
+"""Ops whose first attribute is written without a keyword: each API has a keyword of its own."""
+
+BY_NAME = frozenset("softmax_xent sparse_softmax_xent sigmoid_xent".split())
+"""Ops whose arguments are written with their names: TensorFlow 1 takes them in no other way."""
 
 NEVER_AGAIN = frozenset(
     "argmax argmin argsort count_nonzero cumsum squeeze l2_normalize matmul variable".split()
@@ -37,15 +40,24 @@ copied, and never made up."""
 _OPERAND_NAME = "value"
 
 
-def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | None = None) -> Fix:
-    """The fix of a finding. Raises RewriteError, its message starting with a reason code."""
+def fix_for(
+    finding: Finding,
+    text: Text,
+    module: Module,
+    sharpness: float | None = None,
+    forced: float | None = None,
+) -> Fix:
+    """The fix of a finding, with the general sharpness, or with the `forced` one whatever is asked.
+
+    Raises RewriteError, its message starting with a reason code.
+    """
     after, root = finding.match.after, finding.match.root
     assert after is not None
     assert root.origin is not None
     _reject_ambiguous(finding)
-    contract = finding.rule.contract
-    default = contract.sharpness if isinstance(contract, Relaxed) else None
-    builder = _Builder(finding, text, module, sharpness or default)
+    choice = choice_for(finding, sharpness)
+    k = choice.k if choice is not None else None
+    builder = _Builder(finding, text, module, forced or k)
     new = builder.term(after)
     statement = text.span(root.origin.statement)
     if builder.bindings:
@@ -61,7 +73,7 @@ def fix_for(finding: Finding, text: Text, module: Module, sharpness: float | Non
     )
     _reject_lost_comments(text, edit)
     _reject_lost_names(code, edit)
-    return Fix(finding, edit)
+    return Fix(finding, edit, k)
 
 
 def _reject_ambiguous(finding: Finding) -> None:
@@ -173,10 +185,26 @@ class _Builder:
                 again = term in self._copied
                 self._copied.add(term)
                 return snippet.uncommented(found) if again else found
+        if term.op == "straight_through":
+            return self._straight_through(*term.args)
         args = [self.term(arg) for arg in term.args]
         given = dict(term.attrs)
         attrs = {name: self._attribute(value) for name, value in given.items()}
         return self._emit(term.op, args, attrs)
+
+    def _straight_through(self, value: Term, surrogate: Term) -> Snippet:
+        """By custom_gradient where the file's API has it, else as a sum that adds exactly 0."""
+        try:
+            function = self.api.function("straight_through")
+        except RewriteError:
+            stopped = ops.stop_gradient
+            return self.term(stopped(value) + (surrogate - stopped(surrogate)))
+        variable = self.term(surrogate)
+        if not isinstance(variable.tree, ast.Name):
+            variable = self._assign(_OPERAND_NAME, variable)
+            if isinstance(surrogate, Var):
+                self._bound[surrogate] = variable
+        return snippet.with_gradient(function, variable, self.term(value))
 
     def _interior(self, node: Node) -> Snippet | None:
         """The value where the replaced text has it written, under another node."""
@@ -240,7 +268,10 @@ class _Builder:
         ]
         function = self.api.function(op)
         if op in POSITIONAL:
-            return snippet.call(function, [*args, *(value for _, value in named)])
+            first = [value for _, value in named[:1]]
+            return snippet.call(function, [*args, *first], named[1:])
+        if op in BY_NAME:
+            return snippet.call(function, [], [*zip(row.params, args, strict=True), *named])
         return snippet.call(function, args, named)
 
     def _written(self, value: Attribute | Dynamic) -> Snippet:

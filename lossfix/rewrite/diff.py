@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from lossfix.source.text import Span, Text
 
 _CONTEXT = 3
+_PLAIN = re.compile(rb"[^\x00-\x1f\"\\\x7f]*")
+_ESCAPES = {0x22: b'\\"', 0x5C: b"\\\\", 0x0A: b"\\n", 0x09: b"\\t", 0x0D: b"\\r"}
 _NO_NEWLINE = "\\ No newline at end of file\n"
 
 
@@ -17,11 +20,21 @@ def unified_diff(before: str, after: str, path: Path) -> str:
     """The change of one file; empty where there is none. Line endings are kept as they are."""
     if before == after:
         return ""
-    name = shown_path(path)
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), f"a/{name}", f"b/{name}", n=_CONTEXT, lineterm="\n"
-    )
+    name = os.fsencode(shown_path(path))
+    old, new = (os.fsdecode(quoted_name(side + name)) for side in (b"a/", b"b/"))
+    lines = difflib.unified_diff(_lines(before), _lines(after), old, new, n=_CONTEXT, lineterm="\n")
     return "".join(line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}" for line in lines)
+
+
+def quoted_name(name: bytes) -> bytes:
+    """A name as git writes it after `---`: in quotes, as in C, where it is not plain."""
+    if _PLAIN.fullmatch(name):
+        return name + b"\t" if b" " in name else name
+    quoted = (
+        _ESCAPES.get(byte) or (b"\\%03o" % byte if byte < 0x20 or byte > 0x7E else bytes([byte]))
+        for byte in name
+    )
+    return b'"' + b"".join(quoted) + b'"'
 
 
 def _lines(text: str) -> list[str]:

@@ -50,6 +50,7 @@ class Fix:
 
     finding: Finding
     edit: Edit
+    sharpness: float | None = None  # of a smooth fix
 
 
 def applicability(finding: Finding) -> Applicability:

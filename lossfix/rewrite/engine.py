@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -57,10 +58,12 @@ def rewrite_text(
     *,
     function: str | None = None,
     sharpness: float | None = None,
+    forced: float | None = None,
     roles: RoleOverrides = NO_OVERRIDES,
 ) -> Rewritten:
     """Every finding fixed that `decide` lets through, pass by pass until nothing changes.
 
+    `sharpness` is the k of smooth fixes for which no nearer one is asked; `forced` is that of all.
     A text that comes back is a cycle: what led to it is undone and reported. Raises SyntaxError.
     """
     original, seen = content, {content}
@@ -71,7 +74,7 @@ def rewrite_text(
         index = packages.index(os.path.abspath(path), content)
         module = Module(index, packages, roles, role_comments(text))
         findings = find_in(module, text, rules, function)
-        fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness)
+        fixes, left = _disjoint_fixes(findings, text, module, decide, sharpness, forced)
         if not fixes:
             return Rewritten(_finished(original, content, path), tuple(applied), left, passes)
         changed, fixes, refused = _applied(content, text, module, fixes)
@@ -98,6 +101,7 @@ def _disjoint_fixes(
     module: Module,
     decide: Decide,
     sharpness: float | None,
+    forced: float | None,
 ) -> tuple[list[Fix], tuple[Left, ...]]:
     """Fixes whose texts do not touch, inner ones first; what overlaps waits for the next pass."""
     fixes: list[Fix] = []
@@ -109,9 +113,12 @@ def _disjoint_fixes(
             left.append(Left(finding, reason))
             continue
         try:
-            fix = fix_for(finding, text, module, sharpness)
+            fix = fix_for(finding, text, module, sharpness, forced)
         except RewriteError as error:
             left.append(Left(finding, str(error)))
+            continue
+        if _changes_nothing(fix):
+            left.append(Left(finding, "as-asked: it is as sharp as was asked for"))
             continue
         near = taken[finding.function.partition(".")[0]]
         touched = _touched(fix, text)
@@ -119,6 +126,13 @@ def _disjoint_fixes(
             near.extend(touched)
             fixes.append(fix)
     return fixes, tuple(left)
+
+
+def _changes_nothing(fix: Fix) -> bool:
+    """Whether the new code is the old one: a step that is steep because a person wants it so."""
+    origin = fix.finding.match.root.origin
+    assert origin is not None
+    return ast.dump(origin.code) == ast.dump(fix.edit.new.tree)
 
 
 def _touched(fix: Fix, text: Text) -> list[Span]:

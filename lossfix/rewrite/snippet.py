@@ -156,6 +156,16 @@ def _argument(value: Snippet) -> str:
     return value.text if value.precedence >= _PRECEDENCE[ast.Lambda] else f"({value.text})"
 
 
+def with_gradient(function: str, variable: Snippet, value: Snippet) -> Snippet:
+    """`value`, a function of `variable`, with the gradient of the identity.
+
+    `function` is TensorFlow's custom_gradient: the gradient is declared, and the value untouched.
+    """
+    name = variable.text
+    text = f"{function}(lambda {name}: ({value.text}, lambda upstream: upstream))({name})"
+    return Snippet(text, ast.parse(text, mode="eval").body)
+
+
 def column(value: Snippet, index: int, *, kept: bool) -> Snippet:
     """`value[:, index]`, or `value[:, index:index + 1]` where the axis is `kept`."""
     wanted = f"{index}:{index + 1}" if kept else str(index)

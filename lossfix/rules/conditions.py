@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossfix.graph.conventions import speaks_of_count
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import Interval
-from lossfix.graph.nodes import CONST, OPAQUE, Dynamic, Node, Role
+from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role
 from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.match import operands
 from lossfix.rules.pattern import Condition, Match
@@ -95,6 +96,19 @@ def near(name: str, point: float) -> Condition:
     def holds(match: Match) -> bool:
         found = _interval(match, name)
         return found.low <= point <= found.high
+
+    return holds
+
+
+def counts(name: str) -> Condition:
+    """The value is a whole number, 0 or far from it: by its op, or by the name of a count."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        while node.op == "cast":
+            node = node.args[0]
+        named = node.op in (INPUT, FREE) and speaks_of_count(node.name)
+        return named or node.op in ("count_nonzero", "argmax", "argmin", "argsort")
 
     return holds
 
@@ -211,12 +225,13 @@ def _is_whole(node: Node) -> bool:
 _ARITHMETIC = frozenset("add sub mul div mod floordiv neg maximum minimum join".split())
 _NOT_FLOAT = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
-    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero".split()
+    "is_nan is_finite is_inf any all argmax argmin argsort count_nonzero bincount searchsorted "
+    "digitize histogram top_classes".split()
 )
 
 
 def one_rank_more(higher: str, lower: str) -> Condition:
-    """`higher` has one axis more than column `lower[:, i]`, as far as both ranks are known."""
+    """`higher` has one axis more than a column of `lower`, as far as both ranks are known."""
 
     def holds(match: Match) -> bool:
         more = match.facts.rank_offset(match.values[higher])

@@ -56,11 +56,17 @@ class Monotone(Contract):
 
 @dataclass(frozen=True, slots=True)
 class Relaxed(Contract):
-    """Tends to the original as the sharpness grows, off the threshold."""
+    """Tends to the original as the sharpness k grows, off the threshold.
+
+    `error` is the bound, in words, with k in it. Further than `fades / k` from the threshold the
+    gradient is exactly 0 in float32; 0 where it never is.
+    """
 
     name = "relaxed"
     promise = "a smooth stand-in that tends to the original as the sharpness k grows"
     sharpness: float | None = 10.0  # None where the relaxation has no sharpness
+    error: str = ""
+    fades: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,7 @@ class StraightThrough(Contract):
     name = "straight-through"
     promise = "the same value, with a declared surrogate gradient"
     surrogate: str = ""
+    sharpness: float | None = None  # of the surrogate, where it has one
 
 
 @dataclass(frozen=True, slots=True)

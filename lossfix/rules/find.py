@@ -6,14 +6,14 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
 from lossfix.graph.index import Index
 from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import Call, Kind, Node, Unit
+from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match, may_fit
@@ -65,10 +65,20 @@ def find_in(
     found = _settled(_all_findings(facts, module, index, text), module)
     found.sort(key=lambda f: (f.span.start, f.span.end, f.rule.code))
     if may_speak_to_lossfix(text.content):
-        from lossfix.rules.suppress import mark_suppressed
+        from lossfix.rules.suppress import mark_suppressed, steer_by_comments
 
-        return mark_suppressed(found, text)
+        rematch = partial(_rematched, numbers=module.numbers)
+        return mark_suppressed(steer_by_comments(found, text, rematch), text)
     return tuple(found)
+
+
+def _rematched(rewrite: Rewrite, old: Match, numbers: Numbering) -> Match | None:
+    """The same place and the same values, by another rewrite of the same pattern."""
+    values = {name: node.number for name, node in old.values.items()}
+    for hit in match(rewrite, old.root, old.unit, old.facts, numbers):
+        if {name: node.number for name, node in hit.values.items()} == values:
+            return hit
+    return None
 
 
 def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
@@ -192,7 +202,8 @@ def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
         for rewrite in rule.rewrites:
             assert isinstance(rewrite.before, Apply)
             op = rewrite.before.op
-            for key in _MIRRORED.get(op, (_GROUPS.get(op, op),)):
+            grouped = op if rewrite.as_written else _GROUPS.get(op, op)
+            for key in _MIRRORED.get(op, (grouped,)):
                 index[key].append((rule, rewrite))
     return index
 
@@ -203,26 +214,64 @@ def _matches(
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
+        inside: dict[Scope, bool] = {}
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
             for rule, rewrite in index.get(key, ()):
-                if not may_fit(rewrite.before, node) or not in_scope(rule.scope, node, facts):
+                if inside.get(rule.scope) is False or not may_fit(rewrite.before, node):
+                    continue
+                if rule.scope not in inside:
+                    inside[rule.scope] = in_scope(rule.scope, node, facts)
+                if not inside[rule.scope]:
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):
+                        continue
+                    if _splits_a_sum(hit):
                         continue
                     if _holds(rule, hit):
                         yield rule, hit
                         break
 
 
+def _splits_a_sum(hit: Match) -> bool:
+    """Whether a sum takes its operand out of another sum, which is of use as it is.
+
+    That is one that a name holds for several uses, or that another function makes.
+    """
+    if hit.root.op not in ("add", "sub"):
+        return False
+    used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
+    others = [
+        node
+        for node in hit.interior
+        if node.op in ("add", "sub")
+        and node is not hit.root
+        and any(arg.op == CONST or id(arg) in used for arg in node.args)
+    ]
+    if not others:
+        return False
+    held = {id(d.value) for d in hit.unit.definitions if d.simple and len(d.loads) > 1}
+    home = _frame_of(hit)
+    return any(
+        id(node) in held or (node.origin is not None and node.origin.frame.name != home)
+        for node in others
+    )
+
+
 def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     """Whether a rule of `scope` looks at `node`."""
     if scope is Scope.KERAS and not facts.unit.keras:
+        return False
+    if facts.is_left_to_its_guard(node):
         return False
     if scope is Scope.ANYWHERE and (facts.unit.kind is Kind.CODE or not facts.unit.inputs):
         return facts.tensor(node)
     if scope is Scope.ANYWHERE:
         return facts.varied(node)
+    if scope is Scope.PART:
+        return facts.in_loss
+    if node.op == "stop_gradient":  # what it stops is not varied any more
+        return facts.in_loss and facts.varied(node.args[0]) and facts.useful(node)
     return facts.active(node)
 
 

@@ -85,11 +85,7 @@ def may_fit(term: Term, node: Node) -> bool:
     if not isinstance(term, Apply):
         return True
     if term.op in _GROUPED:
-        wanted = _wanted(term)
-        if not wanted:
-            return True
-        there = {part.node.op for part in (operands(node) if node.op in _SUM else factors(node)[1])}
-        return wanted <= there or JOIN in there
+        return _parts_may_fit(term, node)
     if term.op in COMMUTATIVE:
         return True
     if len(term.args) != len(node.args) or term.op in _MIRRORED:
@@ -103,21 +99,36 @@ def may_fit(term: Term, node: Node) -> bool:
 _GROUPED = _SUM | _PRODUCT
 
 
-_WANTED: dict[int, tuple[Term, frozenset[str]]] = {}
+_HEADS: dict[int, tuple[Term, tuple[_SignedTerm, ...]]] = {}
 
 
-def _wanted(term: Apply) -> frozenset[str]:
-    """The ops that a sum or a product must have among its operands; kept by the term's identity."""
-    known = _WANTED.get(id(term))
+def _heads(term: Apply) -> tuple[_SignedTerm, ...]:
+    """The operands of a sum or a product that are ops; kept by the term's identity."""
+    known = _HEADS.get(id(term))
     if known is None or known[0] is not term:
-        known = _WANTED[id(term)] = (term, _ops_of_operands(term))
+        parts = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
+        heads = tuple(part for part in parts if isinstance(part.term, Apply))
+        known = _HEADS[id(term)] = (term, heads)
     return known[1]
 
 
-def _ops_of_operands(term: Apply) -> frozenset[str]:
-    grouped = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
-    parts = [part.term for part in grouped]
-    return frozenset(p.op for p in parts if isinstance(p, Apply) and p.op not in _GROUPED)
+def _parts_may_fit(term: Apply, node: Node) -> bool:
+    heads = _heads(term)
+    if not heads:
+        return True
+    there = operands(node) if term.op in _SUM else factors(node)[1]
+    return all(
+        any(part.inverse == head.inverse and _head_may_fit(head.term, part.node) for part in there)
+        for head in heads
+    )
+
+
+def _head_may_fit(term: Term, node: Node) -> bool:
+    if node.op == JOIN or not isinstance(term, Apply) or term.op in _PRODUCT:
+        return True
+    if term.op in _SUM:
+        return node.op in _SUM and _parts_may_fit(term, node)
+    return node.op in _fitting(term.op)
 
 
 @cache

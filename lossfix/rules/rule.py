@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from lossfix.rules.contracts import Contract
@@ -17,7 +17,8 @@ class Scope(Enum):
 
     ANYWHERE = "anywhere"  # any code that uses a framework
     LOSS = "loss"  # values that depend on the predictions, in a loss or a helper of one
-    KERAS = "keras"  # the same, in a loss that Keras calls with (y_true, y_pred)
+    PART = "part"  # any value of a loss or of a helper of one, labels and masks included
+    KERAS = "keras"  # as LOSS, in a loss that Keras calls with (y_true, y_pred)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Domain:
     """Where a variable is drawn from when a rule is proved: a closed interval of the reals.
 
     `near` are points to crowd (thresholds, zeros); `shape` is the shape of the sample, and `()`
-    a scalar.
+    a scalar. With `distinct`, a relaxation is compared where no two entries are near each other.
     """
 
     low: float = -400.0
@@ -41,6 +42,20 @@ class Domain:
     near: tuple[float, ...] = ()
     shape: tuple[int, ...] = (2, 3)
     integer: bool = False
+    distinct: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Kernel:
+    """Another replacement of a rule's patterns, that a person may ask for by its name.
+
+    `rewrites` are the rule's own, in their order, each with another replacement.
+    """
+
+    name: str
+    contract: Contract
+    rewrites: tuple[Rewrite, ...]
+    words: str  # what it is good for, one line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -63,9 +78,23 @@ class Rule:
     fix_safety: str  # what changes for the author
     when_not: str  # when not to use it
     source: str  # paper, doi, documentation page
+    symptoms: tuple[str, ...] = ()  # keys of `symptoms.SYMPTOMS`; by its family where empty
     domains: Mapping[str, Domain] = field(default_factory=dict)
     range_of: str = ""  # the variable whose range makes it a finding; ROOT for the whole
     priority: int = 0  # the more specific of two rules on one place has the higher one
+    kernel: str = ""  # the name of the replacement in `rewrites`, where there are others
+    kernels: tuple[Kernel, ...] = ()  # the others
+    sharpness: float | None = None  # what a person asked for, for this rule
+    scale_of: str = ""  # the variable whose width the sharpness is seen against
+
+    def with_kernel(self, name: str) -> Rule:
+        """This rule with another of its kernels. Raises KeyError where it has none of that name."""
+        if name == self.kernel:
+            return self
+        kernel = {each.name: each for each in self.kernels}[name]
+        return replace(
+            self, kernel=name, kernels=(), contract=kernel.contract, rewrites=kernel.rewrites
+        )
 
     @property
     def fixable(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
@@ -108,7 +108,7 @@ def shielded(name: str) -> Condition:
             if node.op not in (CONST, FREE) and (node.op != INPUT or match.facts.varied(node))
         }
         root = {match.root.number}
-        tests = _tests(match.unit)
+        tests = deciding_tests(match.unit)
         return any(
             _chooses(node, root, watched) or (_is_test(node, tests) and _reads(node, watched))
             for node in match.unit.nodes
@@ -132,9 +132,13 @@ def _chooses(node: Node, root: set[int], watched: set[int]) -> bool:
     """A `where` on the watched values around the root, or a product that drops its NaN."""
     if node.op == "multiply_no_nan":
         return _reads(node, root)
-    if node.op != "where" or not _reads(node.args[0], watched):
+    is_cond = node.op == OPAQUE and node.name.rpartition(".")[2] in _CONDS and len(node.args) > 1
+    if not (node.op == "where" or is_cond) or not _reads(node.args[0], watched, root):
         return False
     return any(_reads(branch, root) for branch in node.args[1:])
+
+
+_CONDS = frozenset({"cond", "smart_cond"})
 
 
 def _is_test(node: Node, tests: set[int]) -> bool:
@@ -143,7 +147,7 @@ def _is_test(node: Node, tests: set[int]) -> bool:
     return node.origin is not None and id(node.origin.code) in tests
 
 
-def _tests(unit: Unit) -> set[int]:
+def deciding_tests(unit: Unit) -> set[int]:
     """The comparisons, and the calls, that decide which way the code goes."""
     return {
         id(part)
@@ -167,9 +171,15 @@ def _asks_for_none(part: ast.Compare) -> bool:
     return any(isinstance(e, ast.Constant) and e.value is None for e in part.comparators)
 
 
-def _reads(node: Node, numbers: set[int]) -> bool:
-    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape."""
-    values = reached((node,), lambda current: () if is_shape(current) else current.args)
+def _reads(node: Node, numbers: set[int], without: Container[int] = ()) -> bool:
+    """Whether a value of `numbers` is in what `node` is computed from, and not only its shape.
+
+    What is found by way of a value of `without` does not count.
+    """
+    values = reached(
+        (node,),
+        lambda current: () if is_shape(current) or current.number in without else current.args,
+    )
     return any(current.number in numbers for current in values)
 
 
@@ -188,6 +198,11 @@ def _zero_is_real(node: Node, match: Match) -> bool:
         return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(node.args[0], match)
     if node.op == "pow":
         return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(node.args[0], match)
+    if node.op in ("sum", "mean"):
+        weights = _weights_of_exponentials(node.args[0])
+        if weights:
+            ranges = match.facts.ranges()
+            return any(_zero_is_real(w, match) and ranges.throughout(w, 0.0) for w in weights)
     if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
         return all(_zero_is_real(arg, match) for arg in node.args)
     if node.op in ("mul", JOIN):
@@ -195,6 +210,13 @@ def _zero_is_real(node: Node, match: Match) -> bool:
             match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
         )
     return True
+
+
+def _weights_of_exponentials(node: Node) -> list[Node]:
+    """The other factors of a product with an exponential; none where there is no such thing."""
+    parts = [factor.node for factor in factors(stripped(node))[1] if not factor.inverse]
+    others = [part for part in parts if part.op != "exp"]
+    return others if len(others) < len(parts) else []
 
 
 def is_singular(name: str) -> Condition:

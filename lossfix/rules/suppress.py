@@ -11,7 +11,8 @@ from lossfix.rules.findings import SUPPRESSED, Finding
 from lossfix.rules.own import UNUSED_SUPPRESSION
 from lossfix.rules.registry import every_rule, named
 from lossfix.rules.rule import Rule
-from lossfix.source.comments import Suppression, directives
+from lossfix.rules.steer import Rematch, steer
+from lossfix.source.comments import Suppression, Wish, directives
 from lossfix.source.text import Span, Text
 
 _NO_EFFECT = UNUSED_SUPPRESSION.message
@@ -38,6 +39,25 @@ def _marked(finding: Finding, suppressions: Sequence[Suppression]) -> Finding:
             words = f": {suppression.reason}" if suppression.reason else ""
             return replace(finding, reason=f"{SUPPRESSED}{words}")
     return finding
+
+
+def steer_by_comments(
+    findings: Sequence[Finding], text: Text, rematch: Rematch
+) -> tuple[Finding, ...]:
+    """The findings, each with the kernel and sharpness that a comment on its statement asks for.
+
+    One that asks for a kernel that the rule does not have withholds the fix, and says so.
+    """
+    wishes = directives(text).wishes
+    return tuple(_steered(finding, wishes, rematch) for finding in findings)
+
+
+def _steered(finding: Finding, wishes: Sequence[Wish], rematch: Rematch) -> Finding:
+    here = [wish for wish in wishes if _stands_at(wish.about, finding)]
+    try:
+        return steer(finding, here, rematch) if here else finding
+    except RuleError as error:
+        return replace(finding, reason=f"no-such-kernel: {error}")
 
 
 def problems(findings: Sequence[Finding], text: Text, rules: Sequence[Rule]) -> tuple[Problem, ...]:
@@ -105,13 +125,15 @@ def _speaks_of(names: Sequence[str], rule: Rule) -> bool:
 
 
 def _reaches(suppression: Suppression, finding: Finding) -> bool:
-    if suppression.whole_file:
-        return True
+    return suppression.whole_file or _stands_at(suppression.about, finding)
+
+
+def _stands_at(line: int, finding: Finding) -> bool:
     origin = finding.match.root.origin
     if origin is None:
         return False
     first, last = _lines(origin.statement)
-    return first <= suppression.about <= last
+    return first <= line <= last
 
 
 def _lines(statement: ast.stmt) -> tuple[int, int]:

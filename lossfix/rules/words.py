@@ -27,7 +27,11 @@ _BY_OPERATOR = frozenset(
     "add sub mul div neg pow square floordiv mod greater greater_equal less less_equal equal "
     "not_equal logical_and logical_or logical_not column column_kept matmul cast".split()
 )
-_METHODS = {"to_numpy": ("numpy",), "to_float": ("float", "int", "item", "tolist")}
+_METHODS = {
+    "to_numpy": ("numpy",),
+    "to_float": ("float", "item", "tolist"),
+    "to_int": ("int",),
+}
 _EVERYWHERE = _BY_OPERATOR | {"mean", "sum", "max", "min", "reshape", "maximum", "minimum"}
 """Ops that make no finding by themselves."""
 

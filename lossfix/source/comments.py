@@ -5,6 +5,7 @@
     # lossfix: ignore-file[LF2] reason              these rules, in the whole file
     # noqa: LF101                                   as flake8 has it
     # lossfix: predictions z, mu                    and `labels`, `settings`: above a def or on it
+    # lossfix: smooth smoothstep, k = 20            the kernel and sharpness of a fix here
 
 A comment speaks about the line that it ends; where it stands alone, about the code line below it,
 with nothing but comments in between. `# lossfix: input ...` belongs to the verifier.
@@ -25,8 +26,8 @@ from lossfix.source.text import Span, Text
 ROLES = {"predictions": "prediction", "labels": "label", "settings": "setting"}
 """What a comment, and a key of the configuration, calls a role; and the role's own name."""
 
-_IGNORE, _IGNORE_FILE = "ignore", "ignore-file"
-_WORDS = (_IGNORE, _IGNORE_FILE, *ROLES, "input")
+_IGNORE, _IGNORE_FILE, _SMOOTH = "ignore", "ignore-file", "smooth"
+_WORDS = (_IGNORE, _IGNORE_FILE, _SMOOTH, *ROLES, "input")
 _START = re.compile(r"#\s*(?:(?P<own>lossfix)|(?P<noqa>(?i:noqa)))\s*:\s*")
 _WORD = re.compile(r"[\w-]+")
 _LISTED = re.compile(r"\s*\[(?P<names>[^\]]*)(?P<closed>\]?)")
@@ -34,6 +35,7 @@ _CODE = re.compile(r"[A-Za-z]+[0-9]+(?![\w-])")
 _OWN_CODE = re.compile(r"LF[0-9]")
 _NAMES = re.compile(r"[^\W\d]\w*(?:\s*,\s*[^\W\d]\w*)*")
 _SEPARATORS = re.compile(r"[,\s]+")
+_ASKED = re.compile(r"(?:(?P<kernel>[a-z][a-z-]+))?[,\s]*(?:k\s*=\s*(?P<k>[\d.]+(?:e[+-]?\d+)?))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,16 @@ class Suppression:
     reason: str
     about: int  # the line that it speaks about; 0 for none
     whole_file: bool
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A comment that asks for a kernel, a sharpness or both, for a smooth fix."""
+
+    kernel: str  # "" where none is named
+    sharpness: float | None
+    about: int  # the line that it speaks about; 0 for none
     span: Span
 
 
@@ -62,6 +74,7 @@ class Directives:
     suppressions: tuple[Suppression, ...] = ()
     faults: tuple[Fault, ...] = ()
     roles: Mapping[int, Mapping[str, str]] | None = None
+    wishes: tuple[Wish, ...] = ()
 
 
 def role_comments(text: Text) -> Mapping[int, Mapping[str, str]]:
@@ -83,6 +96,7 @@ def directives(text: Text) -> Directives:
 def _directives(content: str) -> Directives:
     suppressions: list[Suppression] = []
     faults: list[Fault] = []
+    wishes: list[Wish] = []
     roles: defaultdict[int, dict[str, str]] = defaultdict(dict)
     for comment in comments_in(Text(content)):
         starts = list(_START.finditer(comment.text))
@@ -91,16 +105,18 @@ def _directives(content: str) -> Directives:
             words = comment.text[start.end() : end].rstrip()
             first = comment.offset + start.start()
             span = Span(first, first + start.end() - start.start() + len(words))
-            said: Suppression | Fault | None
+            said: Suppression | Wish | Fault | None
             if start["noqa"]:
                 said = _noqa(words, comment, span)
             else:
                 said = _own(words, comment, span, roles)
             if isinstance(said, Fault):
                 faults.append(said)
+            elif isinstance(said, Wish):
+                wishes.append(said)
             elif said is not None:
                 suppressions.append(said)
-    return Directives(tuple(suppressions), tuple(faults), dict(roles))
+    return Directives(tuple(suppressions), tuple(faults), dict(roles), tuple(wishes))
 
 
 def _noqa(words: str, comment: Comment, span: Span) -> Suppression | None:
@@ -118,7 +134,7 @@ def _noqa(words: str, comment: Comment, span: Span) -> Suppression | None:
 
 def _own(
     words: str, comment: Comment, span: Span, roles: Mapping[int, dict[str, str]]
-) -> Suppression | Fault | None:
+) -> Suppression | Wish | Fault | None:
     found = _WORD.match(words)
     word = found.group() if found else ""
     rest = words[len(word) :]
@@ -126,6 +142,8 @@ def _own(
         return _suppression(word, rest, comment, span)
     if word in ROLES:
         return _role(word, rest, comment, span, roles)
+    if word == _SMOOTH:
+        return _wish(rest, comment, span)
     return None if word == "input" else _misspelt(word, span)
 
 
@@ -144,6 +162,19 @@ def _suppression(word: str, rest: str, comment: Comment, span: Span) -> Suppress
         code = reason.split()[0].rstrip(",")
         return Fault(span, f"rules stand in brackets; write {word}[{code}] reason")
     return Suppression(names, reason, comment.about, word == _IGNORE_FILE, span)
+
+
+def _wish(rest: str, comment: Comment, span: Span) -> Wish | Fault:
+    found = _ASKED.fullmatch(rest.strip())
+    try:
+        k = float(found["k"]) if found and found["k"] else None
+    except ValueError:
+        found = k = None
+    if found is None or not (found["kernel"] or k):
+        return Fault(
+            span, "asks for nothing; write `lossfix: smooth KERNEL, k = NUMBER`, or either"
+        )
+    return Wish(found["kernel"] or "", k, comment.about, span)
 
 
 def _role(

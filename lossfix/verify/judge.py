@@ -19,14 +19,14 @@ from lossfix.rules.contracts import (
     Relaxed,
     StraightThrough,
 )
-from lossfix.verify.bench import Bench, arrays
+from lossfix.verify.bench import Bench
+from lossfix.verify.bits import WorstBits
 from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
 from lossfix.verify.disagree import disagreements
 from lossfix.verify.modes import between_modes
-from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import CLOSE, ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
+from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
 from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -202,7 +202,7 @@ def _context(
 ) -> Context:
     compared = 0
     broken: Failure | None = None
-    bits = _Bits()
+    bits = WorstBits()
     for draw, before, beside in zip(made, originals, spared, strict=True):
         if before is None:
             continue
@@ -318,37 +318,6 @@ def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
         near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
         if near is not None:
             record.cosine = near if record.cosine is None else min(record.cosine, near)
-
-
-class _Bits:
-    """Worst bits of error of value and gradient, before and after."""
-
-    def __init__(self) -> None:
-        self._worst: dict[str, float] = {}
-
-    def add(self, seen: Observation) -> None:
-        if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
-            return
-        if seen.draw.regime in (EMPTY, COLUMN, CLOSE):
-            return
-        if seen.dtype == "float64":  # there the original is the reference itself
-            return
-        for name, true in arrays(seen.reference.result).items():
-            for version, result in (("before", seen.before), ("after", seen.after)):
-                got = arrays(result).get(name)
-                found = None if got is None else error_bits(got, true, seen.dtype)
-                if found is not None:
-                    key = f"{'value' if name == 'value' else 'gradient'} {version}"
-                    self._worst[key] = max(self._worst.get(key, 0.0), found)
-
-    def worst(self) -> tuple[float | None, float | None, float | None, float | None]:
-        known = self._worst.get
-        return (
-            known("value before"),
-            known("value after"),
-            known("gradient before"),
-            known("gradient after"),
-        )
 
 
 def _broken(

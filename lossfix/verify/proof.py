@@ -48,6 +48,8 @@ _AXES: Mapping[str, tuple[Any, ...]] = {
     "shape": ((3, 2), (-1,)),
     "place": (0, -1),
     "last": (-1,),
+    "last_axis": (-1, 1),
+    "depth": (3,),
 }
 
 
@@ -62,9 +64,15 @@ class Flaw:
 
 
 def prove(rule: Rule) -> tuple[Flaw, ...]:
-    """Every flaw found in a rule; none means that its contract holds at all samples."""
+    """Every flaw found in a rule and its kernels; none means that each contract holds."""
     with mp.workdps(PRECISION):
-        return tuple(_flaws(rule))
+        return tuple(flaw for each in _kernels(rule) for flaw in _flaws(each))
+
+
+def _kernels(rule: Rule) -> Iterator[Rule]:
+    yield rule
+    for kernel in rule.kernels:
+        yield rule.with_kernel(kernel.name)
 
 
 def _flaws(rule: Rule) -> Iterator[Flaw]:
@@ -94,8 +102,10 @@ def _structure(rule: Rule, rewrite: Rewrite, after: Term) -> str:
     if bare:
         return f"{sorted(bare)} has no domain"
     sharp = any(isinstance(part, Sharpness) for part in subterms(after))
-    if sharp != (isinstance(rule.contract, Relaxed) and rule.contract.sharpness is not None):
-        return "a sharpness belongs to a relaxed contract that has one, and to no other"
+    contract = rule.contract
+    steered = isinstance(contract, (Relaxed, StraightThrough)) and contract.sharpness is not None
+    if (sharp and not steered) or (isinstance(contract, Relaxed) and steered and not sharp):
+        return "a sharpness belongs to a contract that has one, and to no other"
     return ""
 
 
@@ -142,7 +152,7 @@ def _filled(domain: Domain, fill: str, rng: np.random.Generator) -> NDArray[np.f
     if fill == "beside":
         steps = rng.choice([-1e-3, -1e-9, 0.0, 1e-9, 1e-3], domain.shape)
         base = np.clip(base + steps, domain.low, domain.high)
-    return np.asarray(base, dtype=np.float64)
+    return np.asarray(np.rint(base) if domain.integer else base, dtype=np.float64)
 
 
 def _random(domain: Domain, number: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -308,7 +318,8 @@ def _limit(rule: Rule, rewrite: Rewrite, after: Term, sharpness: float) -> tuple
             errors.append(
                 max(abs(a - b) for a, b in zip(old.value.flat, new.value.flat, strict=True))
             )
-        if errors[-1] > 1e-8:
+        falling = all(b <= a / 10 for a, b in pairwise(errors))
+        if errors[-1] > 1e-8 and not falling:
             kind = "gate" if errors[-1] > errors[0] / 2 else "limit"
             gone = mp.nstr(errors[-1], 5)
             return kind, f"still {gone} away at k = {sharpness * SHARPENED[-1]:g}, {_shown(sample)}"
@@ -327,18 +338,30 @@ def _off_threshold(
             for point in domain.near:
                 side = np.where(result >= point, 1.0, -1.0)
                 result = np.where(np.abs(result - point) < OFF, point + OFF * side, result)
-        moved[name] = result
+        moved[name] = _spread(result) if domain.distinct else result
     return moved
+
+
+def _at(domain: Domain) -> float:
+    """The threshold itself, for what is compared with one or is one."""
+    if domain.low == domain.high:
+        return domain.low
+    return domain.near[0] if domain.near else 1.0
+
+
+def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The entries moved apart, in their order."""
+    ranks = np.argsort(np.argsort(values, axis=None), axis=None)
+    return np.asarray(values + OFF * ranks.reshape(values.shape))
 
 
 def _slope(rule: Rule, rewrite: Rewrite, after: Term, sharpness: float) -> tuple[str, str] | None:
     names = variables(rewrite.before)
     for attrs in _attr_choices(rewrite.before)[:1]:
-        values = {
-            n: np.full(rule.domains[n].shape, (rule.domains[n].near or (1.0,))[0]) for n in names
-        }
+        values = {n: np.full(rule.domains[n].shape, _at(rule.domains[n])) for n in names}
         if "y" in values:
             values["y"] = np.ones(rule.domains["y"].shape)
+        values = {n: _spread(v) if rule.domains[n].distinct else v for n, v in values.items()}
         real = evaluate(after, Sample(values, attrs, sharpness))
         if not all(g != 0 for a in (real.gradients["x"],) for g in a):
             return "gradient", "the relaxation has no gradient at the threshold"

@@ -32,6 +32,7 @@ class Dual:
     values: Array
     slopes: Array
     lost: bool = False  # an op without a derivative stood in the way
+    whole: bool = False  # cast to an integer: TensorFlow's mean of such is one as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,10 @@ class _Evaluator:
         values = np.asarray(arg.values.sum(axis=axes, keepdims=keepdims), dtype=object)
         slopes = np.asarray(arg.slopes.sum(axis=axes, keepdims=keepdims), dtype=object)
         scale = mpf(1) / count if how == "mean" else mpf(1)
-        return Dual(_mapped(lambda v: v * scale, values), slopes * scale, arg.lost)
+        scaled = _mapped(lambda v: v * scale, values)
+        if how == "mean" and arg.whole:
+            scaled = _mapped(lambda v: mpf(int(v)), scaled)
+        return Dual(scaled, slopes * scale, arg.lost)
 
 
 def _axes(axis: Any, rank: int) -> tuple[int, ...]:
@@ -283,6 +287,11 @@ _UNARY: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "log_sigmoid": (lambda x: -mp.log1p(mp.exp(-x)), lambda x: _sigmoid(-x)),
     "softplus": (lambda x: mp.log1p(mp.exp(x)), _sigmoid),
     "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "sinh": (mp.sinh, mp.cosh),
+    "cosh": (mp.cosh, mp.sinh),
+    "atanh": (mp.atanh, lambda x: _over(mpf(1), 1 - x * x)),
+    "erf": (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "erfc": (mp.erfc, lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
     "sin": (mp.sin, mp.cos),
     "cos": (mp.cos, lambda x: -mp.sin(x)),
     "variable": (lambda x: x, lambda x: mpf(1)),
@@ -294,6 +303,16 @@ _BINARY: Mapping[str, tuple[Callable[[Any, Any], Any], ...]] = {
     "mul": (lambda a, b: a * b, lambda a, b: b, lambda a, b: a),
     "div": (_over, lambda a, b: _over(mpf(1), b), lambda a, b: _over(-a, b * b)),
     "pow": (mp.power, lambda a, b: b * mp.power(a, b - 1), lambda a, b: mp.power(a, b) * _log(a)),
+    "atan2": (
+        mp.atan2,
+        lambda y, x: _over(x, x * x + y * y),
+        lambda y, x: _over(-y, x * x + y * y),
+    ),
+    "xlogy": (
+        lambda a, b: a * _log(b) if a != 0 else mpf(0),
+        lambda a, b: _log(b) if a != 0 or b > 0 else mpf(0),
+        lambda a, b: _over(a, b) if a != 0 else mpf(0),
+    ),
     "maximum": (max, lambda a, b: mpf(a >= b), lambda a, b: mpf(a < b)),
     "minimum": (min, lambda a, b: mpf(a <= b), lambda a, b: mpf(a > b)),
     "divide_no_nan": (
@@ -311,7 +330,12 @@ _STEPS: Mapping[str, Callable[..., Any]] = {
     "not_equal": lambda a, b: a != b,
     "round": lambda x: mpf(int(mp.nint(x))),
     "floor": lambda x: mpf(int(mp.floor(x))),
+    "ceil": lambda x: mpf(int(mp.ceil(x))),
     "sign": mp.sign,
+    "logical_and": lambda a, b: bool(a) and bool(b),
+    "logical_or": lambda a, b: bool(a) or bool(b),
+    "logical_not": lambda a: not a,
+    "to_float": lambda x: x,
 }
 _REDUCTIONS: Mapping[str, str] = {"sum": "sum", "mean": "mean"}
 
@@ -333,7 +357,7 @@ def _cast(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> 
     arg = args[0]
     if "int" in str(attrs.get("dtype")):
         values = _mapped(lambda v: mpf(int(v)), arg.values)
-        return Dual(values, _zeros(arg.slopes.shape), True)
+        return Dual(values, _zeros(arg.slopes.shape), True, whole=True)
     numbers = _mapped(lambda v: mpf(int(v)) if isinstance(v, bool) else v, arg.values)
     return Dual(numbers, arg.slopes, arg.lost)
 
@@ -379,6 +403,63 @@ def _std(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> D
     return evaluator.apply("sqrt", [_variance(evaluator, args, attrs)], {})
 
 
+def _binary_crossentropy(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    """As Keras has it: probabilities are kept its epsilon away from 0 and 1."""
+    apply, number = evaluator.apply, evaluator.number
+    target, output = args
+    if attrs.get("from_logits"):
+        hit = apply("log_sigmoid", [output], {})
+        miss = apply("log_sigmoid", [apply("neg", [output], {})], {})
+    else:
+        p = apply("clip", [output, number(_KERAS_EPSILON), number(1 - _KERAS_EPSILON)], {})
+        hit, miss = apply("log", [p], {}), apply("log", [apply("sub", [number(1), p], {})], {})
+    other = apply("sub", [number(1), target], {})
+    total = apply("add", [apply("mul", [target, hit], {}), apply("mul", [other, miss], {})], {})
+    return apply("neg", [total], {})
+
+
+def _categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    """As Keras has it: probabilities are made to sum to 1, and kept away from 0 and 1."""
+    apply = evaluator.apply
+    logs = _keras_logs(evaluator, args[1], attrs)
+    product = apply("mul", [args[0], logs], {})
+    return apply("neg", [apply("sum", [product], {"axis": attrs.get("axis", -1)})], {})
+
+
+def _keras_logs(evaluator: _Evaluator, output: Dual, attrs: Mapping[str, Any]) -> Dual:
+    apply, number = evaluator.apply, evaluator.number
+    if attrs.get("from_logits"):
+        return apply("log_softmax", [output], attrs)
+    total = apply("sum", [output], {"axis": attrs.get("axis", -1), "keepdims": True})
+    p = apply("div", [output, total], {})
+    kept = apply("clip", [p, number(_KERAS_EPSILON), number(1 - _KERAS_EPSILON)], {})
+    return apply("log", [kept], {})
+
+
+def _sparse_categorical_crossentropy(
+    evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]
+) -> Dual:
+    apply = evaluator.apply
+    logs = _keras_logs(evaluator, args[1], {**attrs, "axis": -1})
+    places = apply("expand_dims", [args[0]], {"axis": -1})
+    picked = apply("take_along_axis", [logs, places], {"axis": -1})
+    return apply("neg", [apply("squeeze", [picked], {"axis": -1})], {})
+
+
+def _averaged(
+    loss: Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual],
+) -> Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual]:
+    def mean(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        return evaluator.apply("mean", [loss(evaluator, args, attrs)], {"axis": -1})
+
+    return mean
+
+
+_KERAS_EPSILON = 1e-7
+
+
 def _clip(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     lower = evaluator.apply("maximum", [args[0], args[1]], {})
     return evaluator.apply("minimum", [lower, args[2]], {})
@@ -414,6 +495,42 @@ def _extremum(pick: Callable[..., Any]) -> Callable[..., Dual]:
     return reduced
 
 
+def _argmax(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    axis = attrs.get("axis")
+    places = np.argmax(args[0].values, axis=-1 if axis is None else axis)
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), True)
+
+
+def _one_hot(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    places = args[0].values[..., None] == np.arange(int(attrs["depth"]))
+    return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), args[0].lost)
+
+
+def _straight_through(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    return Dual(args[0].values, args[1].slopes, args[1].lost)
+
+
+def _l2_normalize(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    size = _norm(evaluator, args, {"axis": attrs.get("axis"), "keepdims": True})
+    return evaluator.apply("div", [args[0], size], {})
+
+
+def _softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    weighed = evaluator.apply("mul", [args[0], _log_softmax(evaluator, args[1:], attrs)], {})
+    return evaluator.apply("neg", [evaluator.apply("sum", [weighed], {"axis": -1})], {})
+
+
+def _sparse_softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    picked = _one_hot(evaluator, args, {"depth": args[1].values.shape[-1]})
+    return _softmax_xent(evaluator, [picked, args[1]], attrs)
+
+
+def _sigmoid_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+    labels, logits = args
+    carried = evaluator.apply("mul", [labels, logits], {})
+    return evaluator.apply("sub", [evaluator.apply("softplus", [logits], {}), carried], {})
+
+
 def _product(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     logs = evaluator.apply("log", args, {})
     return evaluator.apply("exp", [evaluator.apply("sum", [logs], attrs)], {})
@@ -431,8 +548,21 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "variance": _variance,
     "std": _std,
     "clip": _clip,
+    "binary_crossentropy": _binary_crossentropy,
+    "mean_binary_crossentropy": _averaged(_binary_crossentropy),
+    "categorical_crossentropy": _categorical_crossentropy,
+    "mean_categorical_crossentropy": _categorical_crossentropy,
+    "sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
+    "mean_sparse_categorical_crossentropy": _sparse_categorical_crossentropy,
     **{name: _picked(pick) for name, pick in VIEWS.items()},
     "max": _extremum(np.max),
     "min": _extremum(np.min),
     "prod": _product,
+    "argmax": _argmax,
+    "one_hot": _one_hot,
+    "straight_through": _straight_through,
+    "l2_normalize": _l2_normalize,
+    "softmax_xent": _softmax_xent,
+    "sparse_softmax_xent": _sparse_softmax_xent,
+    "sigmoid_xent": _sigmoid_xent,
 }

@@ -235,7 +235,7 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
     else:
         values = regime.prediction(rng, shape, dtype)
         # squares and small multiples of what a loss is given must fit, or every loss overflows
-        reach = np.sqrt(FORMATS[dtype].largest)
+        reach = np.sqrt(FORMATS[dtype].largest) / 4.0
         values = np.clip(values, -reach, reach)
     return fit(tensor, held(np.asarray(values, dtype=np.float64), dtype), dtype)
 

@@ -164,6 +164,13 @@ def test_a_check_imports_no_framework_and_nothing_heavy(folder):
     assert ran.stdout.splitlines()[-1] == "[]"
 
 
+def test_what_python_would_warn_of_in_the_code_is_not_printed(folder):
+    (folder / "good.py").write_text(f"{HEAD}    return (1if y_true else 2) + (y_pred is 3)\n")
+    command = [sys.executable, "-W", "error", "-m", "lossfix", "check", "good.py"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_the_module_runs_as_the_command_does(folder):
     ran = subprocess.run(
         [sys.executable, "-m", "lossfix", "--version"], capture_output=True, text=True

@@ -41,3 +41,12 @@ def test_text_has_the_bytes_of_the_name(folder):
 def test_json_stays_json(folder, command):
     found = json.loads(run(folder, *command, ".", "--output-format", "json").decode("utf-8"))
     assert os.fsencode(found["files"][0]["path"]) == NAME
+
+
+@pytest.mark.parametrize("name", ["two words.py", "new\nline.py", 'q"\\.py', "tab\t.py", "é.py"])
+def test_git_takes_the_diff_whatever_the_name(tmp_path, name):
+    (tmp_path / name).write_text(CODE)
+    diff = run(tmp_path, "rewrite", "--no-verify", ".")
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "apply", "-"], input=diff, cwd=tmp_path, check=True)
+    assert "tf.nn.softplus" in (tmp_path / name).read_text()

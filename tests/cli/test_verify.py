@@ -78,9 +78,36 @@ def test_why_as_text_starts_with_the_place(lossfix):
     assert "None      line 6: tf.round(scaled)\n" in ran.out
 
 
+def test_a_loss_that_is_nan_under_xla_alone_is_a_finding(lossfix, tmp_path):
+    (tmp_path / "norm.py").write_text(
+        "import tensorflow as tf\n\ndef loss(y_true, y_pred):\n"
+        "    return tf.norm(y_true - y_pred) ** 2\n"
+    )
+    ran = lossfix("verify", f"{tmp_path / 'norm.py'}::loss")
+    told = "finding: the original's gradient in float32 is finite in eager, graph and not in xla"
+    assert ran.code == 1
+    assert told in ran.out
+
+
+@pytest.mark.parametrize(("bound", "code"), [("1e-2", 0), ("1e-9", 1)])
+def test_a_bounded_pair_is_held_to_its_bound(lossfix, tmp_path, bound, code):
+    text = "import tensorflow as tf\n\ndef loss(y_true, y_pred):\n    return tf.reduce_mean({})\n"
+    (tmp_path / "old.py").write_text(text.format("tf.abs(y_true - y_pred)"))
+    (tmp_path / "new.py").write_text(text.format("tf.sqrt((y_true - y_pred) ** 2 + 1e-6)"))
+    pair = [f"{tmp_path / name}::loss" for name in ("old.py", "new.py")]
+    ran = lossfix("verify", *pair, "--contract", "bounded", "--bound", bound)
+    assert ran.code == code
+    assert "the largest gradient of the new loss" in ran.out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            [loss("batch_mean", "batch_mean_loss")] * 2 + ["--contract", "bounded"],
+            "needs its bound",
+        ),
+        ([loss("batch_mean", "batch_mean_loss")] * 2 + ["--bound", "1"], "add --contract bounded"),
         (["nope.py::f", "nope.py::g"], "there is no such file"),
         ([loss("batch_mean", "f"), loss("batch_mean", "g")], "there is no function"),
         ([str(SEED / "batch_mean.py"), str(SEED / "batch_mean.py")], "name one function"),

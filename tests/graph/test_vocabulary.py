@@ -19,11 +19,15 @@ ROOTS = {
     "tf": ("tensorflow", "tensorflow.compat.v1"),
     "keras.ops": ("keras.ops", "tensorflow.keras.ops"),
     "keras.backend": ("tensorflow.keras.backend", KERAS_2),
+    "keras.losses": ("keras.losses", "tensorflow.keras.losses"),
+    "keras.metrics": ("keras.metrics", "tensorflow.keras.metrics"),
     "numpy": ("numpy",),
 }
 EVERY_ROOT = [(column, root) for column, roots in ROOTS.items() for root in roots]
 NOT_CHECKED = {
     *("tensorflow.compat.v2", "tensorflow.python.keras.backend", "tf_keras.backend"),
+    *("tf_keras.losses", "tensorflow.python.keras.losses"),
+    *("tf_keras.metrics", "tensorflow.python.keras.metrics"),
     *("keras.src.ops", "keras_core.ops", "keras_core.src.ops"),  # keras.ops by other names
 }
 

@@ -61,3 +61,20 @@ async def test_a_text_that_is_known_is_not_checked_again(monkeypatch):
     checks.forget_answers()
     assert await checks.current(document) is not first
     checks.stop()
+
+
+async def test_what_came_of_a_notification_is_let_go():
+    from lossfix.lsp.server import LossfixServer
+
+    protocol = LossfixServer().protocol
+
+    async def later():
+        await asyncio.sleep(0)
+
+    def handler():
+        yield later, (), {}
+
+    protocol._execute_handler("1", handler, lambda future: None)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert protocol._request_futures == {}

@@ -43,7 +43,7 @@ def test_only_what_was_verified_is_written(lossfix, repository):
         assert (repository / f"{name}.py").read_text() == softplus(f"{name}_loss")
     assert "unrunnable.py:5:27: LF115 softplus needs a person" in ran.out
     assert "wrong.py:5:27: LF115 softplus needs a person" in ran.out
-    assert "1 file written." in ran.out
+    assert "1 file written in 2 rounds." in ran.out
 
 
 def test_what_could_not_be_run_is_written_where_that_is_asked_for(lossfix, repository):
@@ -112,6 +112,34 @@ def test_a_plan_rests_on_the_files_that_it_looked_into(lossfix, repository):
     second = json.loads(lossfix("migrate", ".", "--output-format", "json").out)
     assert "user.py" not in {row["path"] for row in second["findings"]}
     assert second["steps"]["done"]["plan"] == 2
+
+
+def test_a_fix_is_not_written_where_what_it_rests_on_changed_under_way(
+    lossfix, repository, monkeypatch
+):
+    (repository / "__init__.py").write_text("")
+    (repository / "helpers.py").write_text(
+        "import tensorflow as tf\n\n\ndef soft(z):\n    return tf.nn.softmax(z)\n"
+    )
+    user = (
+        "import tensorflow as tf\nfrom .helpers import soft\n\n\n"
+        "def my_loss(y_true, y_pred):\n"
+        "    return -tf.reduce_sum(y_true * tf.math.log(soft(y_pred)), axis=-1)\n"
+    )
+    (repository / "user.py").write_text(user)
+    real = running.Migration._applied
+
+    def applied(self, results):
+        (repository / "helpers.py").write_text(
+            "import tensorflow as tf\n\n\ndef soft(z):\n" "    return tf.sqrt(tf.square(z) + 1.0)\n"
+        )
+        return real(self, results)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.Migration, "_applied", applied)
+        apply(lossfix)
+    assert (repository / "user.py").read_text() == user
+    assert (repository / "plus.py").read_text() == fixed(softplus())
 
 
 def test_a_second_migration_at_the_same_time_says_so_and_stops(lossfix, repository):

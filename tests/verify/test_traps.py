@@ -18,7 +18,8 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture(scope="module")
 def prover() -> Iterator[Prover]:
-    with Prover(Options(device="cpu")) as warm:
+    # a graph computes what an eager run does; XLA does not
+    with Prover(Options(device="cpu", modes=("eager", "xla"))) as warm:
         yield warm
 
 

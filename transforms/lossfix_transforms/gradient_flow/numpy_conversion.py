@@ -32,5 +32,6 @@ RULE = Rule(
     fix_safety="The same value, and a gradient where there was none.",
     when_not="Outside the loss, for logging and plots.",
     source="TensorFlow guide, Introduction to gradients and automatic differentiation",
+    symptoms=("no-gradient", "raises"),
     domains={"x": Domain(-10.0, 10.0)},
 )

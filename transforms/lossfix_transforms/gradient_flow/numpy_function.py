@@ -41,6 +41,7 @@ RULE = Rule(
     ),
     when_not="On labels, shapes and settings, which need no gradient: those are left alone.",
     source="TensorFlow guide, Introduction to gradients and automatic differentiation",
+    symptoms=("no-gradient", "raises"),
     domains={
         **{name: Domain(0.1, 5.0) for name in ("x", "y")},
         "condition": Domain(0.0, 1.0),

@@ -43,5 +43,6 @@ RULE = Rule(
         "is a ratio over the whole batch."
     ),
     source="Keras documentation, Losses: creating custom losses",
+    symptoms=("weights",),
     domains={"x": Domain(-5.0, 5.0)},
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lossfix.rules.conditions import (
     all_of,
     any_of,
@@ -11,23 +13,24 @@ from lossfix.rules.conditions import (
     shields_branch,
     varied,
 )
-from lossfix.rules.contracts import Relaxed
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Rule, Scope
+from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import Sharpness, Term, Var, ops
+from lossfix_transforms.smoothing._kernels import FINITE, SIGMOID, SMOOTHSTEP, smoothstep
 
 x, t, y = Var("x"), Var("t"), Var("y")
 
-_open = ops.sigmoid(Sharpness() * (x - t))
-_closed = ops.sigmoid(Sharpness() * (t - x))
 
-
-def _gates(condition: Term) -> tuple[Rewrite, ...]:
+def _gates(condition: Term, step: Callable[[Term], Term]) -> tuple[Rewrite, ...]:
     """The gate that lets `y` through above the threshold, and the one below it."""
     return (
-        Rewrite(ops.where(condition, y, 0), _open * y),
-        Rewrite(ops.where(condition, 0, y), _closed * y),
+        Rewrite(ops.where(condition, y, 0), step(Sharpness() * (x - t)) * y),
+        Rewrite(ops.where(condition, 0, y), step(Sharpness() * (t - x)) * y),
     )
+
+
+def _rewrites(step: Callable[[Term], Term]) -> tuple[Rewrite, ...]:
+    return (*_gates(ops.greater(x, t), step), *_gates(ops.greater_equal(x, t), step))
 
 
 RULE = Rule(
@@ -35,11 +38,8 @@ RULE = Rule(
     name="soft-gate",
     catalogue=("B03",),
     summary="where(x > t, y, 0) becomes sigmoid(k * (x - t)) * y",
-    rewrites=(
-        *_gates(ops.greater(x, t)),
-        *_gates(ops.greater_equal(x, t)),
-    ),
-    contract=Relaxed(),
+    rewrites=_rewrites(ops.sigmoid),
+    contract=SIGMOID,
     scope=Scope.LOSS,
     when=all_of(
         any_of(varied("x"), varied("t")),
@@ -64,10 +64,21 @@ RULE = Rule(
         "Never with 1 - sigmoid: that turns the gate upside down."
     ),
     source="Petersen et al. 2021, arXiv 2110.05651; SoftJAX, arXiv 2603.08824",
+    symptoms=("stuck",),
     domains={
         "x": Domain(-2.0, 3.0, near=(0.5,)),
         "t": Domain(0.5, 0.5, shape=()),
         "y": Domain(-3.0, 3.0),
     },
     priority=1,
+    scale_of="x",
+    kernel="sigmoid",
+    kernels=(
+        Kernel(
+            name="smoothstep",
+            contract=SMOOTHSTEP,
+            rewrites=_rewrites(smoothstep),
+            words=FINITE,
+        ),
+    ),
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from lossfix.rules.conditions import (
     BOOLEANS,
     INTEGERS,
@@ -13,10 +16,19 @@ from lossfix.rules.conditions import (
     tilts,
     varied,
 )
-from lossfix.rules.contracts import Relaxed
 from lossfix.rules.pattern import Rewrite
-from lossfix.rules.rule import Domain, Rule, Scope
+from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
+from lossfix_transforms.smoothing._kernels import (
+    FINITE,
+    KEEPS_THE_VALUE,
+    SIGMOID,
+    SMOOTHSTEP,
+    STRAIGHT,
+    SURROGATE,
+    smoothstep,
+    straight_through,
+)
 
 x, t = Var("x"), Var("t")
 dtype = AttrVar("dtype")
@@ -25,9 +37,9 @@ _to_float = negated(dtype_in("dtype", INTEGERS | BOOLEANS))
 _by_integer = all_of(_to_float, dtype_in("integer", INTEGERS))
 
 
-def _steps(condition: Term, above: Term) -> tuple[Rewrite, ...]:
+def _steps(condition: Term, above: Term, step: Callable[[Term], Term]) -> tuple[Rewrite, ...]:
     """The spellings of a step at `above` = 0, up and down."""
-    up, down = ops.sigmoid(Sharpness() * above), ops.sigmoid(-(Sharpness() * above))
+    up, down = step(Sharpness() * above), step(-(Sharpness() * above))
     return (
         Rewrite(ops.cast(condition, dtype=dtype), up, _to_float),
         Rewrite(ops.cast(ops.cast(condition, dtype=integer), dtype=dtype), up, _by_integer),
@@ -36,16 +48,25 @@ def _steps(condition: Term, above: Term) -> tuple[Rewrite, ...]:
     )
 
 
+def _rewrites(step: Callable[[Term], Term]) -> tuple[Rewrite, ...]:
+    return (
+        *_steps(ops.greater(x, t), x - t, step),
+        *_steps(ops.greater_equal(x, t), x - t, step),
+    )
+
+
+_SMOOTH = _rewrites(ops.sigmoid)
+_STRAIGHT = tuple(
+    replace(each, after=straight_through(each.before, each.after)) for each in _SMOOTH if each.after
+)
+
 RULE = Rule(
     code="LF201",
     name="soft-threshold",
-    catalogue=("B01",),
+    catalogue=("B01", "B02", "B06"),
     summary="cast(x > t) or where(x > t, 1, 0) becomes sigmoid(k * (x - t))",
-    rewrites=(
-        *_steps(ops.greater(x, t), x - t),
-        *_steps(ops.greater_equal(x, t), x - t),
-    ),
-    contract=Relaxed(),
+    rewrites=_SMOOTH,
+    contract=SIGMOID,
     scope=Scope.LOSS,
     when=all_of(any_of(varied("x"), varied("t")), one_settled("x", "t"), negated(tilts)),
     message="a hard threshold on the predictions has no gradient",
@@ -56,9 +77,8 @@ RULE = Rule(
     before="tf.cast(y_pred > 0.5, tf.float32)",
     after="tf.sigmoid(10.0 * (y_pred - 0.5))",
     fix_safety=(
-        "Another loss near the threshold: within 0.0067 of the step where |x - t| > 5 / k. "
-        "k is yours to choose (--sharpness): a small one smooths more, a large one has no "
-        "gradient beyond t + 17 / k in float32."
+        "Another loss near the threshold. k is yours to choose (--sharpness): a small one "
+        "smooths more, a large one has no gradient beyond t + 17 / k in float32."
     ),
     when_not=(
         "When the step is a mask on purpose, such as hard example mining: wrap it in "
@@ -70,4 +90,15 @@ RULE = Rule(
         "t": Domain(0.5, 0.5, shape=()),
     },
     priority=2,
+    scale_of="x",
+    kernel="sigmoid",
+    kernels=(
+        Kernel(
+            name="smoothstep",
+            contract=SMOOTHSTEP,
+            rewrites=_rewrites(smoothstep),
+            words=FINITE,
+        ),
+        Kernel(name=STRAIGHT, contract=SURROGATE, rewrites=_STRAIGHT, words=KEEPS_THE_VALUE),
+    ),
 )

@@ -35,5 +35,6 @@ RULE = Rule(
     fix_safety="The same value; the gradient at 0 is 0 in TensorFlow.",
     when_not="Never.",
     source="PyTensor rewrite local_sqrt_sqr",
+    symptoms=("nan", "gpu"),
     domains={"x": Domain(-1e15, 1e15, near=(0.0,))},
 )

@@ -14,7 +14,7 @@ axis, one_axis = AttrVar("axis"), AttrVar("one_axis")
 RULE = Rule(
     code="LF102",
     name="cross-entropy-from-softmax",
-    catalogue=("A02",),
+    catalogue=("A02", "A39"),
     summary="y * log(softmax(x)) becomes y * log_softmax(x)",
     rewrites=(
         Rewrite(y * ops.log(ops.softmax(x, axis=axis)), y * ops.log_softmax(x, axis=axis)),

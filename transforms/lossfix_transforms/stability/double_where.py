@@ -55,6 +55,7 @@ RULE = Rule(
     fix_safety="The same value everywhere, and the same gradient where the condition holds.",
     when_not="Never: the inner where changes only what is thrown away.",
     source="tensorflow issue 38349; JAX FAQ, gradients contain NaN where using where",
+    symptoms=("nan", "gpu"),
     domains={
         "x": Domain(-10.0, 10.0, near=(0.0,)),
         "t": Domain(0.0, 2.0, near=(0.0,), shape=()),

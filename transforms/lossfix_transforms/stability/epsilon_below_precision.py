@@ -56,6 +56,7 @@ RULE = Rule(
         "take the epsilon from the dtype."
     ),
     source="keras issue 377; Higham, Accuracy and Stability of Numerical Algorithms, 2002, ch. 2",
+    symptoms=("nan", "half"),
     domains={
         "x": Domain(0.0, 1.0, near=(1.0,)),
         "low": Domain(0.0, 0.0, shape=()),

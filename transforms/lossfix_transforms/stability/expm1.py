@@ -29,5 +29,6 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="When x never comes near 0 the gain is nothing.",
     source="Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14",
+    symptoms=("inexact",),
     domains={"x": Domain(-80.0, 80.0, near=(0.0,))},
 )

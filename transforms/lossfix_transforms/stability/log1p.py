@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, near, negated, root_is_probability_complement
+from lossfix.rules.conditions import all_of, counts, near, negated, root_is_probability_complement
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -17,7 +17,7 @@ RULE = Rule(
     summary="log(1 + x) becomes log1p(x)",
     rewrites=(Rewrite(ops.log(1 + x), ops.log1p(x)),),
     contract=Exact(),
-    when=all_of(near("x", 0.0), negated(root_is_probability_complement)),
+    when=all_of(near("x", 0.0), negated(counts("x")), negated(root_is_probability_complement)),
     message="log(1 + x) loses the digits of a small x",
     why=(
         "In float32 an x below 6e-8 is rounded away by 1 + x: log(1 + 1e-8) is 0, an error "
@@ -29,5 +29,6 @@ RULE = Rule(
     fix_safety="The same function over the reals.",
     when_not="When x never comes near 0 the gain is nothing.",
     source="Higham, Accuracy and Stability of Numerical Algorithms, 2002, section 1.14.1",
+    symptoms=("inexact",),
     domains={"x": Domain(-0.999, 1e30, near=(0.0,))},
 )

@@ -12,7 +12,7 @@ x = Var("x")
 RULE = Rule(
     code="LF107",
     name="log-one-minus-sigmoid",
-    catalogue=("A07",),
+    catalogue=("A07", "A08", "A12", "A78"),
     summary="log(1 - sigmoid(x)) becomes log_sigmoid(-x)",
     rewrites=(
         Rewrite(ops.log(1 - ops.sigmoid(x)), ops.log_sigmoid(-x)),

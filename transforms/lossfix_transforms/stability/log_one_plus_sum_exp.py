@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import may_exceed, negated, varied
+from lossfix.rules.conditions import all_of, may_exceed, negated, nonnegative, varied
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.structure import is_positive
 from lossfix.rules.terms import AttrVar, Term, Var, ops
+from lossfix_transforms.stability._masked_sum import shifted
 
 x, w = Var("x"), Var("w")
 axis, keepdims = AttrVar("axis"), AttrVar("keepdims")
@@ -29,6 +30,10 @@ RULE = Rule(
         Rewrite(ops.log1p(_plain), _soft(x)),
         Rewrite(ops.log(1 + _weighted), _soft(x + ops.log(w)), is_positive("w")),
         Rewrite(ops.log1p(_weighted), _soft(x + ops.log(w)), is_positive("w")),
+        *(
+            Rewrite(before, after, all_of(nonnegative("w"), negated(varied("w"))))
+            for before, after in shifted(x, w, one=True)
+        ),
         Rewrite(ops.log(1 + _weighted), None, negated(varied("w"))),
         Rewrite(ops.log1p(_weighted), None, negated(varied("w"))),
     ),
@@ -47,8 +52,8 @@ RULE = Rule(
     before="tf.math.log1p(tf.reduce_sum(tf.exp(z), -1))",
     after="tf.nn.softplus(tf.reduce_logsumexp(z, axis=-1))",
     fix_safety=(
-        "The same function over the reals. A sum with weights is only reported where a weight can "
-        "be 0: its logarithm would be -inf, and a row of such weights has a NaN gradient."
+        "The same function over the reals. Where a weight can be 0 the largest exponent is taken "
+        "out instead; where one can be negative the sum is only reported."
     ),
     when_not="A row that is -inf throughout still has a NaN gradient; mask such rows first.",
     source="Blanchard, Higham, Higham 2021, doi 10.1093/imanum/draa038",

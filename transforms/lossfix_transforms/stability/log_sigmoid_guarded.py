@@ -23,7 +23,7 @@ _log_p, _log_q = ops.log_sigmoid(x), ops.log_sigmoid(-x)
 RULE = Rule(
     code="LF109",
     name="log-guarded-sigmoid",
-    catalogue=("A09",),
+    catalogue=("A09", "C16"),
     summary="log(sigmoid(x) + eps) becomes log_sigmoid(x), and log(1 - sigmoid(x) + eps) its twin",
     rewrites=(
         Rewrite(ops.log(p + eps), _log_p, small("eps")),
@@ -72,6 +72,7 @@ RULE = Rule(
         "Zhang et al., An empirical study on TensorFlow program bugs, ISSTA 2018, doi "
         "10.1145/3213846.3213866; TensorFlow documentation of tf.math.log_sigmoid"
     ),
+    symptoms=("stuck", "value"),
     domains={
         "x": Domain(-60.0, 60.0, near=(0.0,)),
         **GUARD_DOMAINS,

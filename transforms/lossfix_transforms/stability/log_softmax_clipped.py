@@ -20,7 +20,7 @@ p = ops.softmax(x, axis=axis)
 RULE = Rule(
     code="LF104",
     name="log-clipped-softmax",
-    catalogue=("A04",),
+    catalogue=("A04", "C16"),
     summary="log(clip(softmax(x), lo, hi)) becomes log_softmax(x)",
     rewrites=tuple(
         Rewrite(ops.log(inner), ops.log_softmax(x, axis=axis), when)
@@ -53,6 +53,7 @@ RULE = Rule(
         "Zhang et al., An empirical study on TensorFlow program bugs, ISSTA 2018, doi "
         "10.1145/3213846.3213866; TensorFlow documentation of tf.nn.log_softmax"
     ),
+    symptoms=("stuck", "value"),
     domains={"x": Domain(-60.0, 60.0, near=(0.0,)), **GUARD_DOMAINS},
     priority=1,
 )

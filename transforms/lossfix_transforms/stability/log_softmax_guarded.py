@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import has_one_axis
+from lossfix.rules.conditions import all_of, has_one_axis, varied
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -30,7 +30,7 @@ RULE = Rule(
         keeps="value and gradient to within eps / p wherever the probability p is well above it",
         equal_on=(("eps", 0.0, 0.0),),
     ),
-    when=small("eps"),
+    when=all_of(small("eps"), varied("x")),
     message="the epsilon stops the gradient of this log of a softmax where the model is most wrong",
     why=(
         "With eps = 1e-10 a logit 50 below the largest has the value -23.03 for -50 and a "
@@ -54,6 +54,7 @@ RULE = Rule(
         "Zhang et al., An empirical study on TensorFlow program bugs, ISSTA 2018, doi "
         "10.1145/3213846.3213866; TensorFlow documentation of tf.nn.log_softmax"
     ),
+    symptoms=("stuck", "value"),
     domains={
         "x": Domain(-60.0, 60.0, near=(0.0,)),
         "eps": Domain(1e-7, 1e-3, shape=()),

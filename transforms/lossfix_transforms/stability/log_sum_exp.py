@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import unshifted
+from lossfix.rules.conditions import all_of, negated, nonnegative, unshifted, varied
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
+from lossfix.rules.structure import is_positive
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix_transforms.stability._masked_sum import shifted
 
-x = Var("x")
+x, w = Var("x"), Var("w")
 axis = AttrVar("axis")
 keepdims = AttrVar("keepdims")
 
@@ -21,6 +23,15 @@ RULE = Rule(
         Rewrite(
             ops.log(ops.sum(ops.exp(x), axis=axis, keepdims=keepdims)),
             ops.logsumexp(x, axis=axis, keepdims=keepdims),
+        ),
+        Rewrite(
+            ops.log(ops.sum(ops.exp(x) * w, axis=axis, keepdims=keepdims)),
+            ops.logsumexp(x + ops.log(w), axis=axis, keepdims=keepdims),
+            is_positive("w"),
+        ),
+        *(
+            Rewrite(before, after, all_of(nonnegative("w"), negated(varied("w"))))
+            for before, after in shifted(x, w, one=False)
         ),
     ),
     contract=Exact(),
@@ -42,5 +53,8 @@ RULE = Rule(
         "rows first."
     ),
     source="Blanchard, Higham, Higham 2021, doi 10.1093/imanum/draa038",
-    domains={"x": Domain(-400.0, 400.0, near=(0.0,))},
+    domains={
+        "x": Domain(-400.0, 400.0, near=(0.0,)),
+        "w": Domain(0.1, 10.0, near=(1.0,)),
+    },
 )

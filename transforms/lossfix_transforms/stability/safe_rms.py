@@ -40,5 +40,6 @@ RULE = Rule(
     ),
     when_not="When an epsilon inside the root is meant as part of the loss, keep that.",
     source="tensorflow issue 12071; JAX FAQ, gradients contain NaN where using where",
+    symptoms=("nan", "gpu"),
     domains={"x": Domain(-1e15, 1e15, near=(0.0,))},
 )

@@ -14,7 +14,7 @@ x = Var("x")
 RULE = Rule(
     code="LF142",
     name="safe-sqrt",
-    catalogue=("A40", "A42", "A74"),
+    catalogue=("A40", "A42", "A74", "A50"),
     summary="sqrt(x) of an x that reaches 0 gets a gradient of 0 there, by a double where",
     rewrites=(Rewrite(ops.sqrt(x), ops.where(x > 0, ops.sqrt(ops.where(x > 0, x, 1.0)), 0.0)),),
     contract=Guarded(singular="x = 0", convention="value 0 and gradient 0"),
@@ -45,6 +45,7 @@ RULE = Rule(
     ),
     when_not="When an epsilon inside the root is meant as part of the loss, write that instead.",
     source="tensorflow issue 12071; JAX FAQ, gradients contain NaN where using where",
+    symptoms=("nan", "gpu"),
     domains={"x": Domain(0.0, 1e15, near=(0.0,))},
     priority=-1,
 )

@@ -48,5 +48,6 @@ RULE = Rule(
     ),
     when_not="When an epsilon is wanted in what is divided by it: add it to the variance.",
     source="tensorflow issue 12071; JAX FAQ, gradients contain NaN where using where",
+    symptoms=("nan", "gpu"),
     domains={"x": Domain(-1e6, 1e6, near=(0.0,))},
 )

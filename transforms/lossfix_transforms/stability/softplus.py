@@ -13,7 +13,7 @@ x = Var("x")
 RULE = Rule(
     code="LF115",
     name="softplus",
-    catalogue=("A15",),
+    catalogue=("A15", "A68"),
     summary="log(1 + exp(x)) becomes softplus(x)",
     rewrites=(
         Rewrite(ops.log(1 + ops.exp(x)), ops.softplus(x)),

@@ -51,6 +51,7 @@ RULE = Rule(
         "Chan, Golub, LeVeque 1983, Algorithms for computing the sample variance, doi "
         "10.1080/00031305.1983.10483115"
     ),
+    symptoms=("inexact", "nan"),
     domains={"x": Domain(-1e4, 1e4, near=(0.0,))},
     priority=1,
 )

@@ -1,0 +1,71 @@
+"""Conditions of rules: what kind of value a variable stands for, whatever it is computed from."""
+
+from __future__ import annotations
+
+from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
+from lossfix.rules.match import factors, operands
+from lossfix.rules.pattern import Condition, Match
+from lossfix.rules.structure import stripped
+
+
+def is_activation(name: str) -> Condition:
+    """A softmax, a sigmoid, its complement, or one with a guard: its log has a form of its own."""
+
+    def holds(match: Match) -> bool:
+        parts = operands(stripped(match.values[name]))
+        return any(stripped(part.node).op in ("softmax", "sigmoid") for part in parts)
+
+    return holds
+
+
+def is_chosen(name: str) -> Condition:
+    """A value that a `where` has chosen: its bad points are taken out already."""
+    return lambda match: stripped(match.values[name]).op == "where"
+
+
+def is_label(name: str) -> Condition:
+    """What the loss is given as the truth, as it is or in another shape."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        return node.op == INPUT and match.facts.role(node) is Role.LABEL
+
+    return holds
+
+
+def is_huge(name: str, limit: float) -> Condition:
+    """A number whose size is at least `limit`."""
+
+    def holds(match: Match) -> bool:
+        value = match.values[name].value
+        known = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return known and abs(float(value or 0)) >= limit
+
+    return holds
+
+
+def in_half_precision(match: Match) -> bool:
+    """A cast above the value makes it float16."""
+    return match.facts.ranges().format_of(match.root).name == "float16"
+
+
+def is_sum_of_squares(node: Node) -> bool:
+    """|x|^2 along an axis, in whatever shape."""
+    node = stripped(node)
+    return node.op == "sum" and stripped(node.args[0]).op == "square"
+
+
+def is_product_of_matrices(node: Node) -> bool:
+    """x @ y, or a call of the framework that multiplies matrices."""
+    node = stripped(node)
+    tail = node.name.rpartition(".")[2]
+    return node.op == "matmul" or (
+        node.op == OPAQUE and tail in ("matmul", "einsum", "tensordot", "batch_dot", "dot")
+    )
+
+
+def has_factor(node: Node, value: float) -> bool:
+    """Whether a product, or the first operand of a product of matrices, has that number in it."""
+    node = stripped(node)
+    first = node.args[0] if is_product_of_matrices(node) and node.args else node
+    return any(f.node.op == CONST and f.node.value == value for f in factors(first)[1])

@@ -1,0 +1,247 @@
+"""Conditions of rules: what becomes of a value in the loss, and what the loss itself is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from lossfix.graph.conventions import role_of, words
+from lossfix.graph.express import is_shape
+from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Node, Role, reached
+from lossfix.rules.match import factors
+from lossfix.rules.pattern import Condition, Match
+from lossfix.rules.structure import VIEWS, deciding_tests, stripped
+
+
+def matters(match: Match) -> bool:
+    """The loss depends on the value."""
+    return match.facts.useful(match.root)
+
+
+def in_keras_loss(match: Match) -> bool:
+    """The loss is one that Keras calls with (y_true, y_pred)."""
+    return match.unit.keras
+
+
+def written_with(*columns: str) -> Condition:
+    """The op at the root is spelled by the name of one of these columns of the vocabulary."""
+    return lambda match: match.root.api in columns
+
+
+def carries_on(name: str) -> Condition:
+    """The value enters the loss, and does not only say where to look or what to choose."""
+    return lambda match: match.facts.carries(match.values[name])
+
+
+# what becomes of a value
+
+
+def is_counted(match: Match) -> bool:
+    """The value is summed up into the loss by itself: it weighs nothing, and divides nothing."""
+    return _is_counted(match.root, match, set())
+
+
+def _is_counted(node: Node, match: Match, seen: set[int]) -> bool:
+    if any(node.number == result.number for result in match.unit.results):
+        return True
+    if node.number in seen:
+        return True
+    seen.add(node.number)
+    users = [user for user in match.unit.nodes if node.number in {a.number for a in user.args}]
+    return bool(users) and all(
+        _adds_up(user, node, match) and _is_counted(user, match, seen) for user in users
+    )
+
+
+_ADDS_UP = VIEWS | {"add", "sub", "neg", "sum", "mean", "square", "abs", "sqrt", "max", JOIN}
+
+
+def _adds_up(user: Node, node: Node, match: Match) -> bool:
+    if user.op == "div":
+        return user.args[0].number == node.number
+    if user.op == "mul":
+        other = [arg for arg in user.args if arg.number != node.number]
+        return all(not match.facts.varied(arg) for arg in other)
+    return (user.op in _ADDS_UP and user.args[0].number == node.number) or user.op in ("add", "sub")
+
+
+def is_loss_value(match: Match) -> bool:
+    """The value is the loss, or what the loss is the mean, the sum or a multiple of."""
+    todo = list(match.unit.results)
+    while todo:
+        node = todo.pop()
+        if node.number == match.root.number:
+            return True
+        if node.op in ("mean", "sum", JOIN):
+            todo.extend(node.args if node.op == JOIN else node.args[:1])
+        elif node.op in ("mul", "div"):
+            todo.extend(f.node for f in factors(node)[1] if match.facts.varied(f.node))
+    return False
+
+
+def is_only_with(*names: str) -> Condition:
+    """Every use of the value is a sum or a difference with one of the named values."""
+
+    def holds(match: Match) -> bool:
+        others = {match.values[name].number for name in names}
+        users = [u for u in match.unit.nodes if match.root.number in {a.number for a in u.args}]
+        return bool(users) and all(
+            user.op in ("add", "sub") and others & {arg.number for arg in user.args}
+            for user in users
+        )
+
+    return holds
+
+
+def is_discarded(match: Match) -> bool:
+    """The value is a statement by itself: nobody gets it."""
+    origin = match.root.origin
+    return (
+        origin is not None
+        and isinstance(origin.statement, ast.Expr)
+        and origin.statement.value is origin.code
+        and origin.frame.name == match.unit.name
+    )
+
+
+def decides(match: Match) -> bool:
+    """Python decides by the value which way the code goes: `if`, `while`, `assert`, `a if x`."""
+    origin = match.root.origin
+    return origin is not None and id(origin.code) in deciding_tests(match.unit)
+
+
+# what a value is
+
+
+def of_tensors(name: str) -> Condition:
+    """The value is made of labels or predictions, by ops of the vocabulary alone."""
+    return lambda match: _of_tensors(match.values[name], match)
+
+
+def _of_tensors(node: Node, match: Match) -> bool:
+    parts = list(_contents(node))
+    return not any(part.op in (OPAQUE, JOIN) for part in parts) and any(
+        part.op == INPUT and match.facts.role(part) is not Role.SETTING for part in parts
+    )
+
+
+def _contents(node: Node) -> Iterator[Node]:
+    """What a value is made of, shapes aside."""
+    return reached((node,), lambda part: () if is_shape(part) else part.args)
+
+
+def is_raw_label(name: str) -> Condition:
+    """A label as Keras hands it over, reshaped perhaps and never cast."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        while node.op in VIEWS - {"cast"} or (node.op == OPAQUE and node.name == "[]"):
+            node = node.args[0]
+        return node.op == INPUT and match.facts.role(node) is Role.LABEL
+
+    return holds
+
+
+def is_label(name: str) -> Condition:
+    """The value depends on labels, and on no prediction."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        return not match.facts.varied(node) and any(
+            part.op == INPUT and match.facts.role(part) is Role.LABEL for part in _contents(node)
+        )
+
+    return holds
+
+
+def is_mask(name: str) -> Condition:
+    """Zeros and ones that say which entries count: a comparison as numbers, or a name."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        if match.facts.varied(node):
+            return False
+        return _is_mask(node)
+
+    return holds
+
+
+_TRUTHS = frozenset(
+    "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
+    "is_nan is_finite is_inf".split()
+)
+
+
+def _is_mask(node: Node) -> bool:
+    node = stripped(node)
+    if node.op in _TRUTHS:
+        return True
+    if node.op == "mul":
+        return all(_is_mask(arg) for arg in node.args)
+    return node.op == INPUT and bool({"mask", "masks"} & set(words(node.name)))
+
+
+def no_other_mean(match: Match) -> bool:
+    """The loss has one average: where two are added up, each may be a part of one."""
+    means = [
+        node
+        for node in reached(match.unit.results)
+        if node.op == "mean" and match.facts.varied(node)
+    ]
+    inner = {part.number for part in match.root.walk()}
+    return all(node.number in inner or _holds(node, match.root) for node in means)
+
+
+def _holds(node: Node, part: Node) -> bool:
+    return any(inner.number == part.number for inner in node.walk())
+
+
+def is_called(name: str, *spoken: str) -> Condition:
+    """A parameter, or a variable of the code, that holds the value has one of these words."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        names = [d.name for d in match.unit.definitions if d.value.number == node.number]
+        return any(set(words(each)) & set(spoken) for each in (node.name, *names))
+
+    return holds
+
+
+def is_target(match: Match) -> bool:
+    """The code calls the value a label: what a prediction is compared with needs no gradient."""
+    made = {node.number for node in match.interior}
+    names = [d.name for d in match.unit.definitions if d.value.number in made]
+    return any(role_of(name, False) is Role.LABEL for name in names)
+
+
+def is_uncast(name: str) -> Condition:
+    """The value comes from the predictions with no cast on the way: of the model's own dtype."""
+
+    def holds(match: Match) -> bool:
+        parts = list(match.values[name].walk())
+        return all(part.op not in ("cast", OPAQUE, JOIN) for part in parts) and any(
+            part.op == INPUT and match.facts.varied(part) for part in parts
+        )
+
+    return holds
+
+
+def is_number(name: str) -> Condition:
+    """A number that the code writes."""
+
+    def holds(match: Match) -> bool:
+        node = match.values[name]
+        return (
+            node.op == CONST
+            and isinstance(node.value, (int, float))
+            and not isinstance(node.value, bool)
+        )
+
+    return holds
+
+
+def written_with_inside(column: str) -> Condition:
+    """An op inside the pattern, the root aside, is spelled by a name of the column."""
+    return lambda match: any(
+        node.api == column for node in match.interior if node is not match.root
+    )
