@@ -133,12 +133,6 @@ WRONG = {
         "value",
     ),
     "log(x ** 2) of negative x too": ("LF134", ops.log(ops.square(x)), 2 * ops.log(x), "value"),
-    "xlogy of the quotient, which is NaN at 0 / 0": (
-        "LF138",
-        Var("p") * ops.log(Var("p") / Var("q")),
-        ops.xlogy(Var("p"), Var("p") / Var("q")),
-        "gradient",
-    ),
     "a series cut off too early": (
         "LF157",
         ops.sin(x) / x,
