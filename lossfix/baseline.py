@@ -110,11 +110,16 @@ def entries_of(files: Iterable[FileRow], folder: str) -> Counter[Entry]:
     return Counter(entry for file in files for entry, _ in _entries(file, folder))
 
 
-def without_known(file: FileRow, left: Counter[Entry], folder: str) -> FileRow:
-    """The file with the findings that `left` knows set apart; they are counted off there."""
+def without_known(
+    file: FileRow, left: Counter[Entry], folder: str, text: Text | None = None
+) -> FileRow:
+    """The file with the findings that `left` knows set apart; they are counted off there.
+
+    `text` is the file's, where it is not that on disk.
+    """
     new: list[FindingRow] = []
     known: list[FindingRow] = []
-    for entry, row in _entries(file, folder):
+    for entry, row in _entries(file, folder, text):
         if left[entry] > 0:
             left[entry] -= 1
             known.append(row)
@@ -153,11 +158,13 @@ def kept(old: Mapping[Entry, int], looked: Looked, folder: str) -> Counter[Entry
     return Counter({e: n for e, n in old.items() if not looked.judged(e, folder)})
 
 
-def _entries(file: FileRow, folder: str) -> list[tuple[Entry, FindingRow]]:
+def _entries(
+    file: FileRow, folder: str, text: Text | None = None
+) -> list[tuple[Entry, FindingRow]]:
     if not file.findings:
         return []
     source = read_source(Path(file.path))
-    text = Text(source.text)
+    text = text or Text(source.text)
     path = os.path.relpath(file.path, folder).replace(os.sep, "/")
     return [
         (Entry(path, row.code, row.function, _hash(_code(_in_module(row, source), text))), row)

@@ -121,11 +121,15 @@ def open_source(
     source = decode(path, data)
     if source.notebook is not None and source.notebook.language not in PYTHONS:
         return FileRow(str(path), State.SKIPPED, OTHER_LANGUAGE)
-    words = words_of(tuple(rules))
-    spoken_to = function is not None or may_speak_to_lossfix(source.text)
-    if not spoken_to and not words.in_file(source.text, os.path.abspath(path)):
+    if function is None and not may_hold_a_finding(source.text, path, rules):
         return FileRow(str(path), State.SKIPPED, NO_LOSS)
     return source
+
+
+def may_hold_a_finding(text: str, path: Path, rules: Sequence[Rule]) -> bool:
+    """Whether a text speaks of a loss, of an op that a rule looks for, or to lossfix."""
+    words = words_of(tuple(rules))
+    return may_speak_to_lossfix(text) or words.in_file(text, os.path.abspath(path))
 
 
 def findings_of(

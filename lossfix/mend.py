@@ -22,9 +22,9 @@ from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row
 from lossfix.rewrite.diff import unified_diff
 from lossfix.rewrite.edits import Fix
-from lossfix.rewrite.engine import Decide, Rewritten, Site, rewrite_text, site_of
+from lossfix.rewrite.engine import Decide, Rewritten, rewrite_text
 from lossfix.rules.contracts import CONTRACTS, Contract, Relaxed
-from lossfix.rules.findings import Finding
+from lossfix.rules.findings import Finding, Site, site_of
 from lossfix.rules.rule import Rule
 from lossfix.rules.steer import choice_for
 from lossfix.source.files import Source, write_source

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from lossfix.cache import verdicts
+from lossfix.check import findings_of
 from lossfix.errors import SourceError, VerifyError
 from lossfix.graph.index import defaults_of
 from lossfix.graph.module import lift_module
@@ -20,8 +21,9 @@ from lossfix.graph.nodes import CONST, Unit
 from lossfix.rules.conditions import at_root
 from lossfix.rules.contracts import Contract
 from lossfix.rules.findings import Finding
-from lossfix.rules.registry import every_rule
+from lossfix.rules.registry import all_rules, every_rule
 from lossfix.rules.rule import Rule
+from lossfix.source.files import Source
 from lossfix.source.text import Text
 from lossfix.verify import (
     Hints,
@@ -43,6 +45,8 @@ from lossfix.verify.verdict import verdict_from_json
 T = TypeVar("T")
 
 _COMPARISONS = frozenset({"greater", "greater_equal", "less", "less_equal"})
+_OTHER_UNITS = frozenset("sigmoid softmax tanh exp log log_softmax log_sigmoid".split())
+"""Functions that give a value other units than the predictions have."""
 _STEPS = {"round": 0.5, "sign": 0.0}
 _STOPPED = "the run was stopped before there was a verdict"
 _MODULE_LEVEL = "the loss stands at module level; put it in a function to have it run"
@@ -261,6 +265,21 @@ def _parsed(program: Program) -> ast.Module:
         raise SourceError(program.path, f"cannot be parsed: {error}", line) from None
 
 
+def rules_at(program: Program, trace: Trace) -> list[Rule]:
+    """The rules whose pattern holds a value of the traced line, the fixable ones first."""
+    if trace.line == 0:
+        return []
+    source = Source(Path(program.path), program.text, "utf-8", False, "")
+    found = [
+        finding.rule
+        for finding in findings_of(source, all_rules(), program.function)
+        for node in finding.match.interior
+        if node.origin is not None
+        and node.origin.code.lineno <= trace.line <= (node.origin.code.end_lineno or 0)
+    ]
+    return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)
+
+
 def program_hints(program: Program, sharpness: float | None) -> Hints:
     """What the graph knows of a loss, nothing where it does not know the function."""
     unit = lift_module(_parsed(program)).unit(program.function)
@@ -280,6 +299,8 @@ def hints_of(unit: Unit, findings: Sequence[Finding]) -> Hints:
 def _thresholds(unit: Unit) -> Iterator[float]:
     for node in unit.nodes:
         if node.op in _COMPARISONS:
+            if any(part.op in _OTHER_UNITS for part in node.walk()):
+                continue  # a threshold on a share is none on the logits
             for arg in node.args:
                 if arg.op == CONST and isinstance(arg.value, (int, float)):
                     yield float(arg.value)

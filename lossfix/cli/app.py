@@ -351,8 +351,8 @@ def migrate(
 
     What was done is in ROOT/.lossfix, so that a run that was stopped goes on where it was.
     """
-    from lossfix.cli.migrating import Wanted
     from lossfix.cli.migrating import migrate as migrated
+    from lossfix.cli.wanted import Wanted
 
     flags = flags_from(
         select=_names(select),
@@ -410,6 +410,9 @@ def verify(
     sharpness: Annotated[
         str | None, typer.Option(help="The keyword argument of AFTER that is its sharpness.")
     ] = None,
+    bound: Annotated[
+        float | None, typer.Option(min=0, help="By how much a bounded AFTER may move the value.")
+    ] = None,
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
@@ -440,6 +443,7 @@ def verify(
         sandbox.value,
         seed,
         certificate,
+        bound,
     )
 
 
@@ -528,3 +532,11 @@ def docs(
     from lossfix.cli.documenting import write_docs
 
     return write_docs(folder, _names(select), check)
+
+
+@app.command()
+def lsp() -> int:
+    """Serve an editor: the language server, on standard input and output."""
+    from lossfix.cli.serving import serve_editor
+
+    return serve_editor()

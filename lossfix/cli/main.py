@@ -8,10 +8,14 @@ import sys
 
 def main() -> None:
     """Entry point of the console script."""
-    from lossfix.cli.quick import quick_check
+    from lossfix.cli.quick import quick_check, quick_serve
 
+    if hasattr(sys.stdout, "reconfigure"):  # names of files need not be text
+        sys.stdout.reconfigure(errors="surrogateescape")
     try:
         code = quick_check(sys.argv[1:])
+        if code is None:
+            code = quick_serve(sys.argv[1:])
         if code is None:
             from lossfix.cli.app import run
 

@@ -131,5 +131,5 @@ def _show(files: Sequence[FileRow], written: bool, output_format: str) -> None:
 def _print_exactly(text: str) -> None:
     """Line endings as they are, so that a patch of a CR LF file still applies."""
     sys.stdout.flush()
-    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.flush()

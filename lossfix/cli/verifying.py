@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from lossfix.check import findings_of
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.cli.output import write_output
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
 from lossfix.errors import LossfixError, VerifyError
-from lossfix.proving import Prover
+from lossfix.proving import Prover, rules_at
 from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, why_json
 from lossfix.report.certificate import certificate, schema_text
@@ -18,10 +15,8 @@ from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed
-from lossfix.rules.registry import all_rules
-from lossfix.rules.rule import Rule
-from lossfix.source.files import Source, read_source
-from lossfix.verify import Options, Outcome, Program, Trace
+from lossfix.source.files import read_source
+from lossfix.verify import Options, Outcome, Program
 
 _EXITS = {Outcome.VERIFIED: CLEAN, Outcome.REFUTED: FINDINGS, Outcome.NOT_RUN: ERROR}
 
@@ -37,6 +32,7 @@ def verify_losses(
     sandbox: str = "auto",
     seed: int = 0,
     file: str | None = None,
+    bound: float | None = None,
 ) -> int:
     """Runs a pair, or one loss alone, and prints the verdict; `file` takes its certificate.
 
@@ -45,7 +41,7 @@ def verify_losses(
     options = Options(device=device, inputs=inputs, sandbox=sandbox, seed=seed)
     if after is None:
         return look_at_one(before, options, output_format, file)
-    promised = _contract(contract)
+    promised = _contract(contract, bound)
     first, second = _program(before), _program(after)
     if sharpness is not None and not isinstance(promised, Relaxed):
         raise VerifyError("--sharpness names the sharpness of a relaxed pair; add --contract")
@@ -77,7 +73,7 @@ def explain_gradient(
     with progress("running") as step, Prover(options) as prover:
         step(loss)
         trace = prover.trace(program)
-    mends = _mending(program, trace)
+    mends = rules_at(program, trace)
     if output_format == JSON:
         print(dumps(why_json(trace, program.path, program.function, mends)))
     else:
@@ -103,12 +99,16 @@ def look_at_one(loss: str, options: Options, output_format: str, file: str | Non
     return _EXITS[verdict.outcome]
 
 
-def _contract(name: str) -> Contract:
+def _contract(name: str, bound: float | None) -> Contract:
     kinds = {kind.name: kind for kind in CONTRACTS if kind.name not in ("diagnosis",)}
     if name not in kinds:
         raise VerifyError(f"no contract is called {name!r}; there are {', '.join(kinds)}")
     if kinds[name] is Bounded:
-        raise VerifyError("a bounded pair needs its bound; only a rule can state one")
+        if bound is None:
+            raise VerifyError("a bounded pair needs its bound: add --bound, such as --bound 1e-6")
+        return Bounded(bound)
+    if bound is not None:
+        raise VerifyError("--bound is the bound of a bounded pair; add --contract bounded")
     return kinds[name]()
 
 
@@ -119,18 +119,3 @@ def _program(text: str) -> Program:
         raise LossfixError(f"{text}: name one function, as in losses.py::my_loss")
     source = read_source(target.path)
     return Program(source.text, str(target.path), target.function)
-
-
-def _mending(program: Program, trace: Trace) -> list[Rule]:
-    """The rules whose pattern holds a value of the line, the fixable ones first."""
-    if trace.line == 0:
-        return []
-    source = Source(Path(program.path), program.text, "utf-8", False, "")
-    found = [
-        finding.rule
-        for finding in findings_of(source, all_rules(), program.function)
-        for node in finding.match.interior
-        if node.origin is not None
-        and node.origin.code.lineno <= trace.line <= (node.origin.code.end_lineno or 0)
-    ]
-    return sorted(dict.fromkeys(found), key=lambda rule: not rule.fixable)

@@ -7,34 +7,26 @@ is planned again, so that a round that wrote is followed by another.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import metadata
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from lossfix.cache.program import program_digest
 from lossfix.cache.stamps import digest_of
-from lossfix.config import Flags, config_for, rules_for
-from lossfix.job import Globs
 from lossfix.migrate.apply import CHANGED, carry_out
 from lossfix.migrate.choices import Until
 from lossfix.migrate.engine import Engine
 from lossfix.migrate.files import MISSING, Listed
 from lossfix.migrate.journal import Journal, Key, Known, Write, WriteState
-from lossfix.migrate.tasks import PLAN, VERIFY, Result, Setup, Task, result_of
+from lossfix.migrate.question import Asked, File, file_at, key_of, task_of
+from lossfix.migrate.tasks import PLAN, VERIFY, Result, result_of
 from lossfix.report.rows import FileRow, State
-from lossfix.rules.registry import allowed_by, every_rule
 
 MOST_ROUNDS = 5
 _MOST_LOOKS = 3  # at a file that changes while it is planned
 _EVERY_S = 1.0  # what came of tasks is recorded this often
 _EVERY = 200
-_FRAMEWORKS = ("tensorflow", "tensorflow-cpu", "keras")
 
 
 class Watch(Protocol):
@@ -45,20 +37,6 @@ class Watch(Protocol):
 
     def done(self, path: str) -> None:
         """One more of them is done."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a migration is to do. `root` is absolute."""
-
-    setup: Setup
-    flags: Flags
-    until: Until = Until.PLAN
-    keep_unrun: bool = False
-
-    @property
-    def root(self) -> Path:
-        return Path(self.setup.root)
 
 
 @dataclass
@@ -84,16 +62,6 @@ class Migrated:
     run: int | None = None
 
 
-class _File(NamedTuple):
-    path: bytes
-    digest: bytes
-    size: int
-    codes: tuple[str, ...]
-    roles: tuple[Globs, Globs, Globs]
-    allow: tuple[str, ...]
-    sharpness: float | None
-
-
 class Migration:
     """One run over the files of a root."""
 
@@ -115,7 +83,7 @@ class Migration:
             self._run = self.journal.begin()
             self._finish()
         rows: dict[bytes, FileRow] = {}
-        results: dict[_File, Result] = {}
+        results: dict[File, Result] = {}
         while True:
             self.counts.rounds += 1
             rows, found = self._looked_at(files)
@@ -131,11 +99,11 @@ class Migration:
 
     # looking
 
-    def _looked_at(self, files: Sequence[Listed]) -> tuple[dict[bytes, FileRow], list[_File]]:
+    def _looked_at(self, files: Sequence[Listed]) -> tuple[dict[bytes, FileRow], list[File]]:
         """Rows of the files that nothing can be done with, and the others as they are."""
         self._digests = {}
         rows: dict[bytes, FileRow] = {}
-        found: list[_File] = []
+        found: list[File] = []
         for one in files:
             path = os.fsdecode(one.path)
             if one.skipped == MISSING:
@@ -151,20 +119,14 @@ class Migration:
                 found.append(file)
         return rows, found
 
-    def _file(self, name: bytes) -> _File | FileRow:
+    def _file(self, name: bytes) -> File | FileRow:
         path = os.fsdecode(name)
-        place = self.root / path
         try:
-            data = place.read_bytes()
+            file = file_at(self.asked, name)
         except OSError as error:
             return FileRow(path, State.FAILED, f"{path}: cannot be read: {error.strerror}")
-        digest = digest_of(data)
-        self._digests[path] = digest.hex()
-        config = config_for(place, self.asked.flags)
-        codes = tuple(rule.code for rule in rules_for(config, place))
-        roles = (config.predictions, config.labels, config.settings)
-        allow = _permitted(config.allow)
-        return _File(name, digest, len(data), codes, roles, allow, config.sharpness)
+        self._digests[path] = file.digest.hex()
+        return file
 
     def _digest(self, path: str) -> str:
         """Of a file by its path from the root, as it was in this round; empty without one."""
@@ -180,13 +142,13 @@ class Migration:
     def _step(
         self,
         step: str,
-        files: Sequence[_File],
-        plans: dict[_File, Result],
+        files: Sequence[File],
+        plans: dict[File, Result],
         rows: dict[bytes, FileRow],
-    ) -> dict[_File, Result]:
+    ) -> dict[File, Result]:
         """A result for each file, from the journal or anew; files that keep changing get a row."""
         began = time.monotonic()
-        results: dict[_File, Result] = {}
+        results: dict[File, Result] = {}
         wanted = list(files)
         for _ in range(_MOST_LOOKS):
             missing = self._recalled(step, wanted, results)
@@ -211,12 +173,12 @@ class Migration:
         return results
 
     def _recalled(
-        self, step: str, files: Sequence[_File], results: dict[_File, Result]
-    ) -> list[_File]:
+        self, step: str, files: Sequence[File], results: dict[File, Result]
+    ) -> list[File]:
         """Fills in what the journal knows, and gives the files that it does not."""
-        keys = {file: self._key(step, file) for file in files}
+        keys = {file: key_of(self.asked, step, file) for file in files}
         known = self.journal.known(list(keys.values()))
-        missing: list[_File] = []
+        missing: list[File] = []
         for file, key in keys.items():
             found = known.get(key)
             if found is not None and self._holds(found):
@@ -232,14 +194,14 @@ class Migration:
     def _done_anew(
         self,
         step: str,
-        files: Sequence[_File],
-        plans: dict[_File, Result],
-        results: dict[_File, Result],
-    ) -> list[_File]:
+        files: Sequence[File],
+        plans: dict[File, Result],
+        results: dict[File, Result],
+    ) -> list[File]:
         """Runs the step and records what comes of it; gives the files that are others by now."""
-        tasks = [self._task(step, file) for file in files]
+        tasks = [task_of(self.asked, step, file) for file in files]
         waiting: list[tuple[Key, Known]] = []
-        changed: list[_File] = []
+        changed: list[File] = []
         saved = time.monotonic()
         try:
             for number, answer in self.engine.run(tasks, [file.size for file in files]):
@@ -251,7 +213,7 @@ class Migration:
                     continue
                 results[file] = result
                 rests = {path: self._digest(path) for path in result.row.reads}
-                waiting.append((self._key(step, file), Known(result, rests)))
+                waiting.append((key_of(self.asked, step, file), Known(result, rests)))
                 self.counts.done[step] += 1
                 if len(waiting) >= _EVERY or time.monotonic() - saved > _EVERY_S:
                     self.journal.keep(waiting)
@@ -261,24 +223,6 @@ class Migration:
                 self.journal.keep(waiting)
         return changed
 
-    def _task(self, step: str, file: _File) -> Task:
-        return Task(
-            step,
-            os.fsdecode(file.path),
-            file.digest.hex(),
-            file.codes,
-            file.roles,
-            file.allow,
-            file.sharpness,
-            self.asked.keep_unrun,
-        )
-
-    def _key(self, step: str, file: _File) -> Key:
-        asked = [step, file.codes, file.roles, file.allow, file.sharpness]
-        if step == VERIFY:
-            asked += [self.asked.keep_unrun, *self.asked.setup[1:], _versions()]
-        return Key(step, file.path, file.digest, _program() + digest_of(_as_bytes(asked)))
-
     # applying
 
     def _finish(self) -> None:
@@ -287,7 +231,7 @@ class Migration:
         if pending:
             self._carry_out(pending)
 
-    def _applied(self, results: dict[_File, Result]) -> bool:
+    def _applied(self, results: dict[File, Result]) -> bool:
         """Records and makes the writes of a round; whether another round is wanted."""
         began = time.monotonic()
         assert self._run is not None
@@ -300,7 +244,7 @@ class Migration:
         written = any(write.state is WriteState.WRITTEN for write in made)
         return written or changed or any(write.reason.endswith(CHANGED) for write in made)
 
-    def _writes(self, results: dict[_File, Result], run: int) -> tuple[list[Write], bool]:
+    def _writes(self, results: dict[File, Result], run: int) -> tuple[list[Write], bool]:
         """The writes that results ask for, and whether a file is another by now."""
         writes: list[Write] = []
         changed = False
@@ -343,7 +287,7 @@ class Migration:
 
     # telling
 
-    def _told(self, rows: dict[bytes, FileRow], results: dict[_File, Result]) -> Migrated:
+    def _told(self, rows: dict[bytes, FileRow], results: dict[File, Result]) -> Migrated:
         made: list[Write] = []
         if self._run is not None:
             made = self.journal.writes(WriteState.WRITTEN, run=self._run)
@@ -365,7 +309,7 @@ class Migration:
         return Migrated(ordered, changes, self.counts, self.asked.until, self._run)
 
 
-def _unmade(file: _File, old: bytes, result: Result) -> Write:
+def _unmade(file: File, old: bytes, result: Result) -> Write:
     after = digest_of(result.stages[-1].data)
     return Write(0, 0, 0, file.path, file.digest, after, old, result.stages, result.row)
 
@@ -380,30 +324,3 @@ def _with_write(row: FileRow | None, write: Write) -> FileRow:
     findings = (*fixed, *row.findings)
     state = State.FIXED if all(each.applied for each in findings) else State.PARTLY_FIXED
     return replace(row, state=state, reason="", findings=findings)
-
-
-@cache
-def _permitted(allow: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(allowed_by(allow, every_rule())))
-
-
-@cache
-def _program() -> bytes:
-    return program_digest() or b""
-
-
-@cache
-def _versions() -> tuple[str, ...]:
-    """Of the frameworks that losses are run with, without importing them."""
-    return tuple(_version(name) for name in _FRAMEWORKS)
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
-def _as_bytes(data: object) -> bytes:
-    return json.dumps(data).encode("utf-8", "surrogateescape")

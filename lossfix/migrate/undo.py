@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from lossfix.errors import MigrateError
 from lossfix.migrate.apply import CHANGED, replace_at
@@ -12,11 +13,16 @@ from lossfix.migrate.lock import only_one
 EDITED = "was edited since the migration; left as it is"
 
 
-def undo(root: Path) -> tuple[int, list[str]]:
-    """How many files are as they were before the last migration, and why others are not.
+class Undone(NamedTuple):
+    """How many files are as before, why others are not, and branches whose commits stay."""
 
-    The one before it is the last one then. Raises MigrateError.
-    """
+    files: int
+    kept: tuple[str, ...]
+    branches: tuple[str, ...] = ()
+
+
+def undo(root: Path) -> Undone:
+    """Takes back the last migration; the one before it is then the last. Raises MigrateError."""
     if not journal_in(root):
         raise MigrateError(f"{root}: has no journal, so no migration to undo")
     journal = Journal(root)
@@ -25,14 +31,14 @@ def undo(root: Path) -> tuple[int, list[str]]:
             made = (WriteState.WRITTEN, WriteState.PENDING)
             run = journal.last_run(*made)
             if run is None:
-                return 0, []
+                return Undone(0, ())
             journal.end(run)
             return _undone(root, journal, journal.writes(*made, run=run))
     finally:
         journal.close()
 
 
-def _undone(root: Path, journal: Journal, writes: list[Write]) -> tuple[int, list[str]]:
+def _undone(root: Path, journal: Journal, writes: list[Write]) -> Undone:
     """The later of two writes of one file is undone first; where that fails, so does the other."""
     kept: dict[bytes, str] = {}
     undone: set[bytes] = set()
@@ -48,4 +54,5 @@ def _undone(root: Path, journal: Journal, writes: list[Write]) -> tuple[int, lis
             undone.add(write.path)
         state = WriteState.EDITED if reason else WriteState.UNDONE
         journal.mark([write.id], state, reason)
-    return len(undone), list(kept.values())
+    branches = sorted({write.committed for write in writes if write.committed})
+    return Undone(len(undone), tuple(kept.values()), tuple(branches))

@@ -21,7 +21,7 @@ def alone(trace: Trace, contexts: Verdict) -> Verdict:
     if trace.status == "not run":
         return replace(contexts, outcome=Outcome.NOT_RUN, contract=CONTRACT, reason=trace.reason)
     bad = [row for row in trace.regimes if not _good(row)]
-    disagree = [note for note in contexts.notes if " is finite in " in note]
+    disagree = contexts.disagreements
     if not bad and not disagree:
         reason = f"finite, with a gradient, in all {len(trace.regimes)} regimes"
         return replace(contexts, outcome=Outcome.VERIFIED, contract=CONTRACT, reason=reason)
@@ -54,6 +54,7 @@ def alone_text(verdict: Verdict, trace: Trace) -> str:
     for row in trace.regimes:
         value, gradient = _WORDS[row["value"]], _WORDS[row["gradient"]]
         lines.append(f"  {row['regime']:{widest}}  value {value:8}  gradient {gradient}")
+    lines += [f"  finding: {told}" for told in verdict.disagreements]
     lines += [f"  note: {note}" for note in verdict.notes]
     if verdict.outcome is Outcome.REFUTED:
         lines.append("  `lossfix why` names the line")

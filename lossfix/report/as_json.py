@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 def dumps(data: Mapping[str, Any] | Sequence[Any]) -> str:
     """Strict JSON: an infinity or a NaN is written as the text "inf", "-inf" or "nan"."""
-    return json.dumps(_strict(data), indent=2, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(_strict(data), indent=2, allow_nan=False, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # a file's name that is no text
+        return json.dumps(_strict(data), indent=2, allow_nan=False)
+    return text
 
 
 def _strict(value: Any) -> Any:

@@ -83,6 +83,8 @@ def _details(row: FindingRow) -> Iterator[tuple[str, Text]]:
         yield "verdict", line
         for text in _witness(row):
             yield "", Text(text, "dim")
+        for sentence in row.verdict.disagreements:
+            yield "finding", Text(sentence, "yellow")
     elif row.applied:
         yield "verdict", Text("not verified", "bold yellow")
     if not row.applied and (row.reason or opt_in(row)):

@@ -118,7 +118,10 @@ def _note(row: FindingRow) -> list[str]:
     if row.applied:
         proof = verdict_line(row.verdict) if row.verdict else "not verified"
         note = [f"    {row.note}"] if row.note else []
-        return [f"{where} [{row.contract.name}] {proof}", *note, *_meaning(row.contract)]
+        told = row.verdict.disagreements if row.verdict else ()
+        findings = [f"    finding: {sentence}" for sentence in told]
+        fixed = f"{where} [{row.contract.name}] {proof}"
+        return [fixed, *note, *_meaning(row.contract), *findings]
     lines = [f"{where} left: {row.reason or 'not asked for'}"]
     if row.verdict is not None:
         lines += [f"    {line}" for line in verdict_text(row.verdict).splitlines()]

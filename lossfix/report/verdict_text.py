@@ -27,6 +27,7 @@ def verdict_text(verdict: Verdict) -> str:
         lines += ["  counterexample:", *_counterexample(verdict.counterexample)]
     if verdict.contexts:
         lines += ["  run in:", *(f"    {_context(c, verdict)}" for c in verdict.contexts)]
+    lines += [f"  finding: {told}" for told in verdict.disagreements]
     lines += [f"  note: {note}" for note in verdict.notes]
     if verdict.versions:
         versions = ", ".join(f"{name} {number}" for name, number in verdict.versions.items())
@@ -67,6 +68,8 @@ def _worst_bits(verdict: Verdict) -> str:
 
 def _context(context: Context, verdict: Verdict) -> str:
     where = f"{context.mode:5} {context.dtype:8} {context.device:3}"
+    if len({c.backend for c in verdict.contexts}) > 1:
+        where += f" {context.backend:10}"
     text = f"{where} {_IN_CONTEXT[context.outcome]}"
     if context.outcome is Outcome.NOT_RUN:
         return f"{text}: {context.reason}"

@@ -28,15 +28,6 @@ from lossfix.source.text import Span, Text
 MAX_PASSES = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """A finding that outlives its text: the rule, the function, and the code by its tree."""
-
-    code: str
-    function: str
-    tree: str
-
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Left:
     """A finding that is still there, and why: a reason code, and a few words."""
@@ -57,12 +48,6 @@ class Rewritten:
 
 Decide = Callable[[Finding], str]
 """Says why a finding is not to be fixed; an empty text where it is."""
-
-
-def site_of(finding: Finding) -> Site:
-    assert finding.match.root.origin is not None
-    tree = ast.dump(finding.match.root.origin.code)
-    return Site(finding.rule.code, finding.function, tree)
 
 
 def rewrite_text(

@@ -23,6 +23,7 @@ BACKENDS = ("tensorflow", "jax", "torch")  # of Keras 3
 MODES = {"tensorflow": ("eager", "graph", "xla"), "jax": ("eager", "xla")}
 RUN = tuple(MODES)  # that losses can be run with
 _NEAR = 1e-3  # relative: between frameworks, float32 sums in another order
+_NOTHING = 1e-30  # what is below it, frameworks may flush to zero
 
 Outline = Mapping[str, Mapping[str, Any]]
 
@@ -78,6 +79,7 @@ def merged(
     if absent:
         told.append(_left_out(absent))
     notes = [f"Keras backends: {'; '.join(told)}"]
+    disagree = list(verdict.disagreements)
     contexts = list(verdict.contexts)
     versions = dict(verdict.versions)
     for name in others:
@@ -86,7 +88,7 @@ def merged(
         versions.update({k: v for k, v in other.versions.items() if k not in versions})
         if other.outcome is Outcome.NOT_RUN:
             notes.append(f"under {name} not run: {other.reason}")
-        notes += [f"under {name}: {note}" for note in other.notes if " is finite in " in note]
+        disagree += [f"under {name}: {told}" for told in other.disagreements]
         if other.outcome is Outcome.REFUTED and verdict.outcome is not Outcome.REFUTED:
             verdict = replace(
                 verdict,
@@ -94,12 +96,12 @@ def merged(
                 reason=f"under Keras with {name}: {other.reason}",
                 counterexample=other.counterexample,
             )
-    notes += _differences(outlines)
     return replace(
         verdict,
         contexts=tuple(contexts),
         versions=versions,
         notes=tuple(dict.fromkeys((*notes, *verdict.notes))),
+        disagreements=(*_differences(outlines), *disagree),
         reads=tuple(sorted({path for each in verdicts.values() for path in each.reads})),
     )
 
@@ -138,6 +140,6 @@ def _differences(outlines: Mapping[str, Outline]) -> list[str]:
 def _alike(numbers: list[Any]) -> bool:
     first = numbers[0]
     top = max(float(np.max(np.abs(n), initial=0.0)) for n in numbers)
-    return all(
+    return top < _NOTHING or all(
         n.shape == first.shape and bool(np.all(np.abs(n - first) <= _NEAR * top)) for n in numbers
     )

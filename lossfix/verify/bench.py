@@ -162,7 +162,7 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
 
     Raises NoInputsError, saying what was tried and the last error, and InputError for a bad spec.
     """
-    specs = options.inputs or _specs_in(loaded)
+    specs = _for_loss(options.inputs, loaded) or _specs_in(loaded)
     best: tuple[int, Plan] | None = None
     tried: list[str] = []
     last = ""
@@ -187,6 +187,12 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
             f"(tried {shown}, ...); the last error was {last}; {HOW}"
         )
     return best[1]
+
+
+def _for_loss(specs: tuple[str, ...], loaded: Loaded) -> tuple[str, ...]:
+    """The specs without what the loss's class or outer function has taken for itself."""
+    taken = loaded.taken - set(loaded.signature.parameters)
+    return tuple(spec for spec in specs if spec.partition("=")[0].strip() not in taken)
 
 
 def _specs_in(loaded: Loaded) -> tuple[str, ...]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from lossfix.verify.bench import NoInputsError, differentiated, find_plan
 from lossfix.verify.births import birth_places
-from lossfix.verify.inputs import InputError, Plan
+from lossfix.verify.inputs import InputError, Plan, settings_in
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.load import Loaded, LoadError, load
 from lossfix.verify.numerics import Array
@@ -56,7 +56,6 @@ def trace(request: dict[str, Any], scratch: str) -> dict[str, Any]:
     from lossfix.verify.frameworks.tensorflow import Runner
     from lossfix.verify.frameworks.watch import watch
 
-    program = Program(**request["program"])
     hints, options = hints_from_json(request["hints"]), options_from_json(request["options"])
     found: list[tuple[Site, ...]] = []
 
@@ -66,6 +65,7 @@ def trace(request: dict[str, Any], scratch: str) -> dict[str, Any]:
         return new
 
     try:
+        program = replace(Program(**request["program"]), arguments=settings_in(options.inputs))
         plan = find_plan(load(program, scratch), Runner, hints, options)
         loaded = load(program, scratch, change)
         return _trace(_Traced(loaded, found[0], plan, watch), hints, options)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.bench import Reference, arrays
 from lossfix.verify.numerics import FORMATS, Array
-from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw
+from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, is_far
 from lossfix.verify.results import Result
 
 Mask = NDArray[np.bool_]
@@ -103,10 +103,11 @@ def lost(seen: Observation) -> Failure | None:
     return None
 
 
-def differs(seen: Observation) -> Failure | None:
+def differs(seen: Observation, *, zero_on_singular_set: bool = False) -> Failure | None:
     """A number away from the reference by more than the tolerance and the original's own error.
 
-    Only where the reference is finite; regimes of tiny numbers are not judged this way.
+    Only where the reference is finite; regimes of tiny numbers are not judged this way. With
+    `zero_on_singular_set` a 0 is right wherever the original is not finite in this dtype.
     """
     if seen.reference is None or seen.draw.regime in WEAK:
         return None
@@ -127,6 +128,8 @@ def differs(seen: Observation) -> Failure | None:
                 tolerance(seen.reference, name, seen.dtype), 4.0 * own_error(seen, name)
             )
             wrong = judged & (np.abs(new - true) > allowed)
+        if zero_on_singular_set and before[name].shape == new.shape:
+            wrong &= np.isfinite(before[name]) | (new != 0.0)
         if wrong.any():
             at = _worst(np.abs(new - true), wrong)
             return Failure(
@@ -207,7 +210,7 @@ def half_accurate(seen: Observation) -> Failure | None:
 
 def pole_hidden(seen: Observation) -> Failure | None:
     """A number in the place of one that is truly infinite: a convention, and not the same loss."""
-    if seen.reference is None or not seen.reference.wide or seen.draw.regime in FAR:
+    if seen.reference is None or not seen.reference.wide or is_far(seen.draw):
         return None
     after = arrays(seen.after)
     for name, true in arrays(seen.reference.result).items():

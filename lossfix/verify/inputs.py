@@ -143,6 +143,12 @@ def parse_spec(spec: str) -> Tensor | tuple[str, Any]:
     return replace(base, kind="range", low=low, high=high, open_ends=open_ends)
 
 
+def settings_in(specs: tuple[str, ...]) -> dict[str, Any]:
+    """The settings among the specs, such as 'gamma=2.0'. Raises InputError."""
+    parsed = (parse_spec(spec) for spec in specs)
+    return dict(each for each in parsed if not isinstance(each, Tensor))
+
+
 def plans(signature: inspect.Signature, hints: Hints, specs: tuple[str, ...]) -> Iterator[Plan]:
     """Plans to try, likeliest first. InputError for a parameter that nothing says how to fill."""
     given: dict[str, Tensor] = {}

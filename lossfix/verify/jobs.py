@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from lossfix.rules.contracts import Diagnosis
-from lossfix.verify.bench import Bench, MakeRun, NoInputsError, find_plan
+from lossfix.verify.bench import Bench, MakeRun, NoInputsError, differentiated, find_plan
 from lossfix.verify.drawn import inputs_as_json
 from lossfix.verify.frameworks.choice import TENSORFLOW, framework_named
-from lossfix.verify.inputs import InputError
+from lossfix.verify.inputs import InputError, Plan, settings_in
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.judge import judge
 from lossfix.verify.literals import literals_in
@@ -24,10 +26,16 @@ from lossfix.verify.request import (
     hints_from_json,
     options_from_json,
 )
+from lossfix.verify.results import RunError
 from lossfix.verify.search import Probed, searched
 from lossfix.verify.sweep import sweep
 from lossfix.verify.verdict import Verdict, not_run
 from lossfix.verify.widen import widen
+
+_VARIES = (
+    "the original gives another value each time it is run on the same inputs: it draws random "
+    "numbers or keeps a state, and nothing can be compared; give it what varies as an argument"
+)
 
 
 def run_job(request: dict[str, Any], scratch: str, device: str) -> dict[str, Any]:
@@ -50,7 +58,13 @@ def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) 
     options = options_from_json(request["options"])
     if isinstance(contract, Diagnosis):
         return not_run(contract.name, "a diagnosis offers no new loss to run").as_json()
-    before, after = Program(**request["before"]), Program(**request["after"])
+    try:
+        given = settings_in(options.inputs)
+    except InputError as error:
+        return not_run(contract.name, str(error)).as_json()
+    before, after = (
+        replace(Program(**request[which]), arguments=given) for which in ("before", "after")
+    )
     loaded: dict[str, Loaded] = {}
     levels = [(float(k), f"after@{k:g}", text) for k, text in request["levels"]]
     try:
@@ -58,6 +72,8 @@ def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) 
         plan = find_plan(loaded["before"], make_run, hints, options)
     except (LoadError, NoInputsError, InputError) as error:
         return not_run(contract.name, str(error)).as_json()
+    if _varies(loaded["before"], plan, make_run, options.seed):
+        return not_run(contract.name, _VARIES).as_json()
     try:
         loaded["after"] = load(after, scratch)
     except LoadError as error:
@@ -83,6 +99,16 @@ def _verify(request: dict[str, Any], scratch: str, device: str, framework: Any) 
         verdict = replace(verdict, curve=found)
     answer = _with_notes(verdict, notes).as_json()
     return {**answer, "outline": _outline(bench)} if request.get("outline") else answer
+
+
+def _varies(loaded: Loaded, plan: Plan, make_run: MakeRun, seed: int) -> bool:
+    """Whether the loss gives two values for the same inputs, as one that draws numbers does."""
+    run = make_run(loaded.function, plan.settings, differentiated(plan), "eager", "float32")
+    for ordinary in typical(plan, "float32", seed, 1):
+        with contextlib.suppress(RunError):
+            first, second = run(ordinary.values), run(ordinary.values)
+            return not np.array_equal(first.value, second.value, equal_nan=True)
+    return False
 
 
 def _load_wide(

@@ -22,10 +22,11 @@ from lossfix.rules.contracts import (
 from lossfix.verify.bench import Bench, arrays
 from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
+from lossfix.verify.disagree import disagreements
 from lossfix.verify.modes import between_modes
 from lossfix.verify.numerics import error_bits
 from lossfix.verify.plain import plain
-from lossfix.verify.regimes import FAR, ORDINARY, SUBNORMAL, WEAK, Draw, draws
+from lossfix.verify.regimes import CLOSE, ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
 from lossfix.verify.remarks import remarks
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
@@ -48,6 +49,7 @@ class _Record:
 
     contexts: list[Context] = field(default_factory=list)
     failures: list[tuple[Observation, Failure]] = field(default_factory=list)
+    convicted: bool = False  # by the oracle
     raised: str = ""  # the new loss raises where the original ran
     open: dict[tuple[str, str], tuple[Observation, Failure]] = field(default_factory=dict)
     mended: set[tuple[str, str]] = field(default_factory=set)  # dtype and kind
@@ -56,10 +58,12 @@ class _Record:
     cosine: float | None = None
     wide: bool = True
     sizes: dict[str, float] = field(default_factory=dict)  # the original's value, by regime
+    steepest: float = 0.0  # the largest gradient of a bounded fix
     closed: bool = False  # a value that was not finite is, in an eager run
     draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    disagreements: list[str] = field(default_factory=list)
 
 
 def judge(
@@ -88,6 +92,11 @@ def judge(
             undecided = undecided or trend.failure
     if isinstance(contract, Exact | Guarded | Bounded):
         figures.update(true_errors(bench, options, record.notes))
+    if isinstance(contract, Bounded):
+        figures["largest gradient"] = record.steepest
+        record.notes.append(
+            f"the largest gradient of the new loss, eagerly in float32, is {record.steepest:.4g}"
+        )
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
@@ -115,6 +124,7 @@ def judge(
         figures={k: v for k, v in figures.items() if np.isfinite(v)},
         regimes=tuple(record.regimes),
         notes=tuple(dict.fromkeys(record.notes)),
+        disagreements=tuple(record.disagreements),
     )
 
 
@@ -145,7 +155,9 @@ def _dtype(
                 originals[mode].append(None)
                 if not any(originals[mode]):
                     refused[mode] = f"the original: {error}"
-    _disagreements(record, made, dtype, originals, refused)
+    record.disagreements += disagreements(
+        made, dtype, {mode: found for mode, found in originals.items() if mode not in refused}
+    )
     for mode in options.modes:
         if mode in refused:
             record.contexts.append(
@@ -216,16 +228,16 @@ def _context(
         _gather(record, contract, seen)
         bits.add(seen)
         failure = _checked(contract, check, seen)
-        if failure is not None and _acquitted(bench, check, seen):
-            record.notes.append(
-                "oracle: mpmath sides with the new loss where the original's float64 run does not "
-                f"({seen.draw.regime})"
-            )
-            continue
         if failure is not None and _flushed_alone(bench, check, seen):
             record.notes.append(
                 "subnormal numbers are flushed to zero by the framework and were kept by what the "
                 "original computes outside it; not compared there"
+            )
+            continue
+        if failure is not None and _acquitted(bench, record, check, seen):
+            record.notes.append(
+                "oracle: mpmath sides with the new loss where the original's float64 run does not "
+                f"({seen.draw.regime})"
             )
             continue
         if failure is not None:
@@ -246,14 +258,19 @@ def _checked(contract: Contract, check: Check, seen: Observation) -> Failure | N
     return check(seen)
 
 
-def _acquitted(bench: Bench, check: Check, seen: Observation) -> bool:
-    """Whether the true numbers bear the new loss out, and it was the float64 run that was off."""
-    if seen.reference is None or seen.draw.regime in OTHER_SHAPES:
+def _acquitted(bench: Bench, record: _Record, check: Check, seen: Observation) -> bool:
+    """Whether the true numbers bear the new loss out, and it was the float64 run that was off.
+
+    Once they convict it, no other place can mend that, and nothing more is worked out.
+    """
+    if record.convicted or seen.reference is None or seen.draw.regime in OTHER_SHAPES:
         return False
     true = bench.truth(seen.draw)
     if true is None or not true.finite:
         return False
-    return check(replace(seen, reference=replace(seen.reference, result=true))) is None
+    again = check(replace(seen, reference=replace(seen.reference, result=true)))
+    record.convicted = again is not None
+    return again is None
 
 
 def _flushed_alone(bench: Bench, check: Check, seen: Observation) -> bool:
@@ -287,7 +304,10 @@ def _gather(record: _Record, contract: Contract, seen: Observation) -> None:
     if (seen.mode, seen.dtype) == ("eager", "float32"):
         record.notes.extend(remarks(contract, seen))
         record.sizes[seen.draw.regime] = float(np.max(np.abs(seen.before.value), initial=0.0))
-        record.closed = record.closed or (seen.draw.regime not in FAR and "value" in mended(seen))
+        if isinstance(contract, Bounded) and not is_far(seen.draw):
+            steep = float(np.max(np.abs(seen.after.flat_gradient()), initial=0.0))
+            record.steepest = max(record.steepest, steep if np.isfinite(steep) else 0.0)
+        record.closed = record.closed or (not is_far(seen.draw) and "value" in mended(seen))
     record.unmended.extend((seen, failure) for failure in unmended(seen))
     if seen.reference is not None and not seen.reference.wide:
         record.wide = False
@@ -309,7 +329,7 @@ class _Bits:
     def add(self, seen: Observation) -> None:
         if seen.reference is None or not seen.reference.wide or seen.draw.regime in WEAK:
             return
-        if seen.draw.regime in (EMPTY, COLUMN):
+        if seen.draw.regime in (EMPTY, COLUMN, CLOSE):
             return
         if seen.dtype == "float64":  # there the original is the reference itself
             return
@@ -415,34 +435,6 @@ def _alive(bench: Bench, options: Options, hints: Hints) -> Trend:
             figures=figures,
         )
     return Trend(figures=figures)
-
-
-def _disagreements(
-    record: _Record,
-    made: list[Draw],
-    dtype: str,
-    originals: dict[str, list[Result | None]],
-    refused: dict[str, str],
-) -> None:
-    """Notes where the original's contexts disagree about what is finite."""
-    modes = [m for m in originals if m not in refused]
-    for what in ("value", "gradient"):
-        told: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
-        for index, draw in enumerate(made):
-            fine = {m: _fine(r, what) for m in modes if (r := originals[m][index]) is not None}
-            good = tuple(m for m, f in fine.items() if f)
-            bad = tuple(m for m, f in fine.items() if not f)
-            if good and bad:
-                told.setdefault((good, bad), []).append(draw.regime)
-        for (good, bad), regimes in told.items():
-            record.notes.append(
-                f"the original's {what} in {dtype} is finite in {', '.join(good)} and not in "
-                f"{', '.join(bad)} (regimes: {', '.join(regimes)})"
-            )
-
-
-def _fine(result: Result, what: str) -> bool:
-    return bool(np.isfinite(result.value).all()) if what == "value" else result.gradients_finite
 
 
 def _describe(bench: Bench, contract: Contract, record: _Record, figures: dict[str, float]) -> None:

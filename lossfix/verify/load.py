@@ -12,7 +12,7 @@ import os
 import sys
 import traceback
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,16 @@ class Loaded:
     slice: Slice
     text: str  # the whole module, comments and all; line by line as the slice
     notes: tuple[str, ...]
+    taken: frozenset[str] = frozenset()  # given arguments that a class or an outer function took
+
+
+class _Building:
+    """What is given to classes and outer functions on the way to a loss, and what became of it."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = given
+        self.notes: list[str] = []
+        self.taken: set[str] = set()
 
 
 def load(program: Program, scratch: str, change: Callable[[str], str] | None = None) -> Loaded:
@@ -53,17 +63,19 @@ def load(program: Program, scratch: str, change: Callable[[str], str] | None = N
     with open(file, "w", encoding="utf-8", newline="") as handle:
         handle.write(text)
     module = _execute(text, file, program)
-    notes: list[str] = []
+    building = _Building(program.arguments)
+    notes = building.notes
     if part.left_out:
         lines = ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in part.left_out[:8])
         more = ", ..." if len(part.left_out) > 8 else ""
         notes.append(f"left out as the loss does not use it: lines {lines}{more}")
-    function = _reach(module, program.function, notes)
+    function = _reach(module, program.function, building)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         raise LoadError(f"{program.function} has no signature that can be read") from None
-    return Loaded(function, signature, file, part, program.text, tuple(notes))
+    taken = frozenset(building.taken)
+    return Loaded(function, signature, file, part, program.text, tuple(notes), taken)
 
 
 def _execute(text: str, file: str, program: Program) -> types.ModuleType:
@@ -113,16 +125,16 @@ def first_line(error: BaseException) -> str:
     return text if len(text) <= 240 else text[:237] + "..."
 
 
-def _reach(module: types.ModuleType, function: str, notes: list[str]) -> Callable[..., Any]:
+def _reach(module: types.ModuleType, function: str, building: _Building) -> Callable[..., Any]:
     here: Any = module
     for part in function.split("."):
         if inspect.isclass(here):
-            here = _instance(here, notes)
+            here = _instance(here, building)
             here = getattr(here, part, None)
         elif isinstance(here, types.ModuleType):
             here = getattr(here, part, None)
         else:
-            here = _inner(here, part, notes)
+            here = _inner(here, part, building)
         if here is None:
             raise LoadError(f"{function} is not there after loading: no {part!r}")
     if not callable(here):
@@ -137,9 +149,9 @@ def _undecorated(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _instance(cls: type, notes: list[str]) -> Any:
+def _instance(cls: type, building: _Building) -> Any:
     try:
-        return cls(**_guessed(cls, cls.__name__, notes))
+        return cls(**_arguments(cls, cls.__name__, building))
     except LoadError:
         raise
     except Exception as error:
@@ -148,11 +160,11 @@ def _instance(cls: type, notes: list[str]) -> Any:
         ) from None
 
 
-def _inner(outer: Callable[..., Any], name: str, notes: list[str]) -> Callable[..., Any]:
-    """The function that `outer` returns, called with defaults and conventional values."""
+def _inner(outer: Callable[..., Any], name: str, building: _Building) -> Callable[..., Any]:
+    """The function that `outer` returns, called with given, default and conventional values."""
     outer_name = getattr(outer, "__name__", "the outer function")
     try:
-        made = outer(**_guessed(outer, outer_name, notes))
+        made = outer(**_arguments(outer, outer_name, building))
     except LoadError:
         raise
     except Exception as error:
@@ -164,13 +176,13 @@ def _inner(outer: Callable[..., Any], name: str, notes: list[str]) -> Callable[.
         if found is not None and getattr(found, "__name__", "") == name:
             return found
     if callable(made):
-        notes.append(f"{outer_name} returns a wrapped function; it was taken for {name}")
+        building.notes.append(f"{outer_name} returns a wrapped function; it was taken for {name}")
         return _undecorated(made)
     raise LoadError(f"{outer_name} returns no function called {name}")
 
 
-def _guessed(callable_: Callable[..., Any], name: str, notes: list[str]) -> dict[str, Any]:
-    """Conventional values for the parameters of `callable_` that have no default."""
+def _arguments(callable_: Callable[..., Any], name: str, building: _Building) -> dict[str, Any]:
+    """What was given, and conventional values for what has no default and was not."""
     values: dict[str, Any] = {}
     try:
         parameters = inspect.signature(callable_).parameters.values()
@@ -179,11 +191,18 @@ def _guessed(callable_: Callable[..., Any], name: str, notes: list[str]) -> dict
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
+        if parameter.name in building.given:
+            values[parameter.name] = building.given[parameter.name]
+            building.taken.add(parameter.name)
+            continue
         if parameter.default is not parameter.empty:
             continue
         value = conventional_setting(parameter.name)
         if value is MISSING:
-            raise LoadError(f"{name} needs {parameter.name!r}, which has no default")
+            raise LoadError(
+                f"{name} needs {parameter.name!r}, which has no default; "
+                f"give it with --input '{parameter.name}=...'"
+            )
         values[parameter.name] = value
-        notes.append(f"{name}: {parameter.name}={value!r} was guessed")
+        building.notes.append(f"{name}: {parameter.name}={value!r} was guessed")
     return values

@@ -13,6 +13,7 @@ from lossfix.rules.contracts import Contract, Relaxed
 from lossfix.verify import cage
 from lossfix.verify.backends import MODES, Frameworks, Outline, frameworks_of, installed, merged
 from lossfix.verify.frameworks.choice import TENSORFLOW
+from lossfix.verify.kinks import conventions_in
 from lossfix.verify.request import (
     Hints,
     Options,
@@ -94,7 +95,9 @@ def _under_all(
         return verdicts[frameworks.names[0]]
     verdict = merged(verdicts, {n: o for n, o in outlines.items() if o}, frameworks.absent)
     unseen = tuple(f"not run under {name}: it sees no GPU" for name in without)
-    return replace(verdict, notes=(*unseen, *verdict.notes))
+    texts = [str(request[which]["text"]) for which in ("before", "after")]
+    told = conventions_in(texts, tuple(verdicts))
+    return replace(verdict, notes=(*unseen, *verdict.notes, *told))
 
 
 def _under(session: Session, request: dict[str, Any], options: Options) -> tuple[Verdict, Outline]:

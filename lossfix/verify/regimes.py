@@ -27,10 +27,9 @@ _REAL = ("any", "real", "range")
 
 # what a regime may be used for: compared number by number, or for its finiteness alone
 SUBNORMAL = "subnormal"
+CLOSE = "close together"  # nearly equal, and so small that squares of it vanish
 WEAK = frozenset({"minute", "tiny", SUBNORMAL})
-FAR = frozenset(
-    {"large", "very large", "huge", "tiny", SUBNORMAL}
-)  # overflow may be the true answer
+FAR = frozenset({"large", "very large", "huge", "offset", "tiny", SUBNORMAL})
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -49,7 +48,7 @@ class Regime:
     kinds: tuple[str, ...]  # kinds of predictions that it exists for
     prediction: Callable[[Rng, tuple[int, ...], str], Array]
     label: str = "binary"  # "binary", "onehot", "real", "zeros", "ones"
-    weight: str = "positive"  # or "zeros"
+    weight: str = "positive"  # "binary", "zeros"
 
 
 def _uniform(low: float, high: float) -> Callable[[Rng, tuple[int, ...], str], Array]:
@@ -89,6 +88,11 @@ def _near_one(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return 1.0 - np.exp(rng.uniform(np.log(FORMATS[dtype].eps / 2), np.log(1e-2), shape))
 
 
+def _offset(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
+    """Far from 0 and close to each other: differences of squares cancel."""
+    return 1000.0 + np.asarray(rng.normal(0.0, 1.0, shape))
+
+
 def _bits(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
     return (rng.random(shape) < 0.5).astype(np.float64)
 
@@ -108,13 +112,14 @@ def _subnormal(rng: Rng, shape: tuple[int, ...], dtype: str) -> Array:
 REGIMES: tuple[Regime, ...] = (
     Regime("typical", _UNIT, _uniform(0.05, 0.95)),
     Regime("typical reals", _REAL, _normal(2.0), "onehot"),
-    Regime("simplex", _UNIT, _softmax, "onehot"),
+    Regime("simplex", _UNIT, _softmax, "onehot", "binary"),
     Regime("real labels", _REAL, _normal(1.5), "real"),
     Regime("moderate", _REAL, _uniform(-20.0, 20.0), "onehot"),
     Regime("large", _REAL, _uniform(-100.0, 100.0)),
     Regime("very large", _REAL, _uniform(-400.0, 400.0), "onehot"),
     Regime("huge", ("any", "real"), _magnitudes(1e6, 1e9, True)),
-    Regime("saturated", _UNIT, _bits),
+    Regime("offset", ("any", "real"), _offset),
+    Regime("saturated", _UNIT, _bits, weight="binary"),
     Regime("near one", _UNIT, _near_one),
     Regime("small", (*_REAL, "probability"), _magnitudes(1e-6, 1e-2, False)),
     Regime("small both signs", ("any", "real"), _magnitudes(1e-6, 1e-2, True)),
@@ -129,6 +134,11 @@ REGIMES: tuple[Regime, ...] = (
 )
 
 
+def is_far(draw: Draw) -> bool:
+    """Whether overflow may be the true answer: exp(12) has none in float16."""
+    return draw.regime in FAR or (draw.dtype == "float16" and draw.regime == "moderate")
+
+
 def draws(plan: Plan, dtype: str, seed: int, thresholds: tuple[float, ...] = ()) -> list[Draw]:
     """One draw a regime, the same ones for the same seed."""
     predictions = [t for t in plan.tensors if t.role == PREDICTION]
@@ -138,12 +148,12 @@ def draws(plan: Plan, dtype: str, seed: int, thresholds: tuple[float, ...] = ())
             found.append(draw(plan, regime, dtype, seed))
     if found and any(t.role == LABEL and t.shape == predictions[0].shape for t in plan.tensors):
         found.append(_perfect(plan, found[0], dtype))
-    for number, threshold in enumerate(thresholds):
-        found.append(_at_threshold(plan, dtype, seed + number, threshold))
-    for number, literal in enumerate(plan.literals):
-        found += _at_points(plan, dtype, seed + number, f"beside {literal:g}", beside(literal))
     if found:
         found += _close_together(plan, found[0], dtype)
+    for number, literal in enumerate(plan.literals):
+        found += _at_points(plan, dtype, seed + number, f"beside {literal:g}", beside(literal))
+    for number, threshold in enumerate(thresholds):
+        found.append(_at_threshold(plan, dtype, seed + number, threshold))
     return found
 
 
@@ -219,7 +229,7 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
     if tensor.role == LABEL:
         values = _label(tensor, regime, rng, dtype)
     elif tensor.role == WEIGHT or tensor.kind == "positive":
-        values = rng.uniform(0.1, 2.0, shape) if regime.weight == "positive" else np.zeros(shape)
+        values = _WEIGHTS[regime.weight](rng, shape)
     elif tensor.kind in ("binary", "onehot", "simplex"):
         values = _label(tensor, regime, rng, dtype)
     else:
@@ -228,6 +238,13 @@ def _tensor(tensor: Tensor, regime: Regime, rng: Rng, dtype: str) -> NDArray[np.
         reach = np.sqrt(FORMATS[dtype].largest)
         values = np.clip(values, -reach, reach)
     return fit(tensor, held(np.asarray(values, dtype=np.float64), dtype), dtype)
+
+
+_WEIGHTS: Mapping[str, Callable[[Rng, tuple[int, ...]], Array]] = {
+    "positive": lambda rng, shape: rng.uniform(0.1, 2.0, shape),
+    "binary": lambda rng, shape: _bits(rng, shape, ""),
+    "zeros": lambda rng, shape: np.zeros(shape),
+}
 
 
 def fit(tensor: Tensor, values: Array, dtype: str) -> Array:
@@ -340,4 +357,4 @@ def _close_together(plan: Plan, base: Draw, dtype: str) -> list[Draw]:
     for number, tensor in enumerate(floats):
         size = held(np.full(tensor.shape, low * (1.0 + 40 * number * form.eps)), dtype)
         values[tensor.name] = fit(tensor, size, dtype)
-    return [Draw("close together", dtype, values)]
+    return [Draw(CLOSE, dtype, values)]

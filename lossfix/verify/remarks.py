@@ -10,12 +10,14 @@ from lossfix.rules.contracts import Bounded, Contract, Exact, Guarded
 from lossfix.verify.bench import arrays
 from lossfix.verify.compare import Observation
 from lossfix.verify.numerics import FORMATS
-from lossfix.verify.regimes import FAR, WEAK
+from lossfix.verify.regimes import WEAK, is_far
 
 
 def remarks(contract: Contract, seen: Observation) -> Iterator[str]:
     """Sentences on one observation, the same ones wherever the same is seen."""
-    if seen.reference is None or not seen.reference.wide or seen.draw.regime in FAR | WEAK:
+    if seen.reference is None or not seen.reference.wide:
+        return
+    if seen.draw.regime in WEAK or is_far(seen.draw):
         return
     if isinstance(contract, Guarded | Bounded):
         yield from _on_singular_set(seen)

@@ -16,13 +16,14 @@ class Program:
 
     `function` is "f", "Class.method" or "outer.inner". `path` is where the text comes from; imports
     of neighbouring modules are resolved from there, and messages name it; where it is relative, it
-    is so to `folder`.
+    is so to `folder`. `arguments` are for the class or the outer function that the loss is in.
     """
 
     text: str
     path: str
     function: str
     folder: str = field(default_factory=os.getcwd)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def place(self) -> str:

@@ -47,6 +47,7 @@ class Verdict:
     regimes: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()  # what differs between contexts, what was left out
     inputs: dict[str, Any] = field(default_factory=dict)  # tensors, settings, digests of draws
+    disagreements: tuple[str, ...] = ()  # where the original comes out otherwise in another context
     curve: dict[str, Any] = field(default_factory=dict)  # where asked for: see verify/sweep.py
     reads: tuple[str, ...] = ()  # files beside the losses that were read or looked for
 
@@ -58,6 +59,9 @@ class Verdict:
         for context in data["contexts"]:
             context["outcome"] = context["outcome"].value
         return data
+
+
+_TUPLES = ("regimes", "notes", "disagreements", "reads")
 
 
 def not_run(contract: str, reason: str) -> Verdict:
@@ -72,5 +76,5 @@ def verdict_from_json(data: Mapping[str, Any]) -> Verdict:
         for context in fields.pop("contexts")
     )
     outcome = Outcome(fields.pop("verdict"))
-    fields.update({name: tuple(fields[name]) for name in ("regimes", "notes", "reads")})
+    fields.update({name: tuple(fields[name]) for name in _TUPLES})
     return Verdict(outcome=outcome, contexts=contexts, **fields)

@@ -100,6 +100,10 @@ def test_one_commit_a_rule_on_a_branch(lossfix, folders):
     assert "tf.sqrt(tf.reduce_sum(tf.square(y_true - y_pred), axis=-1))" in between
     assert b"100755" in git("ls-tree", "HEAD", "a/run.py")
     git("diff", "--exit-code", "HEAD")
+    undone = lossfix("undo").out
+    assert "5 files as before the migration; 0 left." in undone
+    assert "The commits on the branch losses/stable stay" in undone
+    git("diff", "--exit-code", "main")
 
 
 def test_a_commit_is_refused_on_a_dirty_tree_unless_that_is_allowed(lossfix, folders):

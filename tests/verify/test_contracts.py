@@ -152,7 +152,7 @@ def test_bits_and_context_disagreements(session: Session) -> None:
     # sqrt at zero: TensorFlow's eager gradient is 0 there and XLA's is NaN
     root = text.program("return tf.reduce_mean(tf.where(y_pred > 0, tf.sqrt(y_pred), 0.0))")
     verdict = verify_pair(root, root, Exact(), options=FAST, session=session)
-    assert any("not in xla" in note for note in verdict.notes)
+    assert any("not in xla" in told for told in verdict.disagreements)
 
 
 def test_dtype_clash_costs_its_contexts_only(session: Session) -> None:
@@ -165,6 +165,7 @@ def test_dtype_clash_costs_its_contexts_only(session: Session) -> None:
     assert outcomes == {
         "float32": Outcome.VERIFIED,
         "bfloat16": Outcome.NOT_RUN,
+        "float16": Outcome.NOT_RUN,
         "float64": Outcome.VERIFIED,  # the reference widens what the loss narrows
     }
 

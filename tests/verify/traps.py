@@ -29,7 +29,8 @@ GOOD, BAD = Outcome.VERIFIED, Outcome.REFUTED
 class Trap:
     """One pair under one contract. `says` is a part of the verdict's reason, `notes` of its notes.
 
-    `inputs` are specs as `--input` takes them.
+    `inputs` are specs as `--input` takes them. A trap of another framework is run where that is
+    installed.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Trap:
     says: str = ""
     notes: str = ""
     inputs: tuple[str, ...] = ()
+    framework: str = "tensorflow"
 
 
 def _mean(expression: str, arguments: str = "y_true, y_pred") -> Program:
@@ -52,6 +54,11 @@ def _lines(*lines: str, arguments: str = "y_true, y_pred") -> Program:
 
 def _relaxed(*lines: str, sharpness: float) -> Program:
     return program("\n".join(lines), arguments=f"y_true, y_pred, k={sharpness}")
+
+
+def _jax(expression: str) -> Program:
+    head = "import jax.numpy as jnp\nfrom jax.scipy.special import xlogy\n\n"
+    return module(f"{head}def loss(q, p):\n    return jnp.mean({expression})\n")
 
 
 _GATE = _lines(
@@ -363,6 +370,10 @@ TRAPS: tuple[tuple[str, tuple[Trap, ...]], ...] = (
         Trap("whole, exact", _KL, _mean("tf.math.xlogy(p, p / q)", "q, p"), Exact(), BAD, "NaN"),
         Trap("split", _KL, _mean("tf.math.xlogy(p, p) - tf.math.xlogy(p, q)", "q, p"),
              Guarded(), GOOD),
+    )),
+    ("T23", (
+        Trap("xlogy", _jax("p * jnp.log(p)"), _jax("xlogy(p, p)"), Guarded(), BAD, "NaN",
+             framework="jax"),
     )),
     ("T24", (
         Trap("guarded", _RATIO, _mean("tf.math.divide_no_nan(y_true, y_pred)"), Guarded(), GOOD,

@@ -45,6 +45,11 @@ def start(device: str) -> None:
         jax.config.update("jax_platforms", "cpu")
     else:
         jax.config.update("jax_default_matmul_precision", "highest")
+    # Keras narrows float64 to float32 under JAX, and the reference would be no wider than the loss
+    with contextlib.suppress(ImportError, AttributeError):
+        from keras.src.backend.common import dtypes
+
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,121 @@
+// Does in VS Code what a person does, and writes down what was seen.
+// node drive.mjs PARTS ADDRESS FOLDER SCREENSHOTS CHROMIUM SEEN [verify]
+import { createRequire } from "node:module";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+const [parts, address, folder, screenshots, chromium, seenPath, verify] = process.argv.slice(2);
+const { chromium: browser } = createRequire(join(parts, "package.json"))("playwright-core");
+const seen = {};
+const file = join(folder, "losses.py");
+const window = await browser.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+const page = await window.newPage({ viewport: { width: 1000, height: 560 } });
+page.setDefaultTimeout(90_000);
+
+const shot = (name) => page.screenshot({ path: join(screenshots, `${name}.png`) });
+const pause = (ms) => page.waitForTimeout(ms);
+
+async function command(name) {
+  await page.keyboard.press("F1");
+  await page.locator(".quick-input-widget input").waitFor();
+  await page.keyboard.type(name);
+  await page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+  await pause(400);
+  await page.keyboard.press("Enter");
+}
+
+async function goTo(place) {
+  await page.keyboard.press("Control+g");
+  await page.locator(".quick-input-widget input").waitFor();
+  await page.keyboard.type(place);
+  await page.keyboard.press("Enter");
+  await pause(400);
+}
+
+async function open() {
+  await page.keyboard.press("Control+p");
+  await page.locator(".quick-input-widget input").waitFor();
+  await page.keyboard.type("losses.py");
+  await page.locator(".quick-input-list .monaco-list-row").first().waitFor();
+  await pause(500);
+  await page.keyboard.press("Enter");
+  await page.locator(".view-lines").first().waitFor();
+}
+
+async function work() {
+  await page.goto(`${address}/?folder=${encodeURIComponent(folder)}`);
+  await page.locator(".monaco-workbench").waitFor();
+  await open();
+
+  await page.locator(".squiggly-warning").first().waitFor({ state: "attached" });
+  seen.squiggles = await page.locator(".squiggly-warning").count();
+  const status = page.locator(".statusbar-item", { hasText: "lossfix" }).first();
+  await status.filter({ hasText: "lossfix: 1" }).waitFor();
+  seen.status = (await status.innerText()).replace(/\u00a0/g, " ").trim();
+  await pause(500);
+  await shot("squiggle");
+
+  await goTo("7:45");
+  await command("Show or Focus Hover");
+  const hover = page.locator(".monaco-hover:visible", { hasText: "LF102 cross-entropy" }).first();
+  await hover.waitFor();
+  seen.hover = (await hover.innerText()).slice(0, 2000);
+  await pause(300);
+  await shot("hover");
+  await page.keyboard.press("Escape");
+
+  await page.keyboard.press("Control+.");
+  const menu = page.locator(".action-widget").first();
+  await menu.waitFor();
+  await pause(400);
+  seen.menu = (await menu.innerText()).split("\n").map((line) => line.trim());
+  await shot("light-bulb");
+  await page.keyboard.press("Escape");
+
+  if (verify === "verify") {
+    const lens = page.locator(".codelens-decoration a");
+    await lens.filter({ hasText: "Verify 1 fix" }).first().click();
+    await lens.filter({ hasText: "verified" }).first().waitFor({ timeout: 240_000 });
+    seen.lens = await lens.first().innerText();
+    await pause(500);
+    await shot("verified");
+    await page.locator(".view-lines").first().click();
+    await goTo("7:45");
+    await page.keyboard.press("Control+.");
+    await menu.waitFor();
+    await pause(400);
+    seen.menuAfter = (await menu.innerText()).split("\n").map((line) => line.trim());
+    await page.keyboard.press("Escape");
+  }
+
+  await command("lossfix: Preview the rewrite");
+  await page.locator(".monaco-diff-editor").first().waitFor();
+  await pause(1200);
+  const shown = await page.locator(".monaco-diff-editor").first().innerText();
+  seen.diff = shown.replace(/\u00a0/g, " ");
+  await shot("diff");
+
+  await open();
+  await page.locator(".monaco-diff-editor").first().waitFor({ state: "hidden" });
+  await goTo("7:45");
+  await page.keyboard.press("Control+.");
+  await menu.waitFor();
+  await pause(500);
+  await page.keyboard.press("Enter");
+  await page.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
+  await page.keyboard.press("Control+s");
+  for (let i = 0; i < 100 && !readFileSync(file, "utf8").includes("log_softmax"); i++) {
+    await pause(100);
+  }
+  await page.locator(".squiggly-warning").first().waitFor({ state: "detached" });
+  seen.left = await page.locator(".squiggly-warning").count();
+}
+
+try {
+  await work();
+} catch (error) {
+  seen.failed = String(error);
+  await shot("failed").catch(() => {});
+}
+writeFileSync(seenPath, JSON.stringify(seen, null, 2));
+await window.close();

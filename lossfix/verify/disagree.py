@@ -1,0 +1,65 @@
+"""Where a loss comes out otherwise in another way of running it: a finding of its own.
+
+A loss that trains eagerly on a laptop can be NaN on a GPU, where Keras compiles it by XLA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from lossfix.verify.bench import arrays
+from lossfix.verify.numerics import FORMATS
+from lossfix.verify.regimes import ORDINARY, Draw
+from lossfix.verify.results import Result
+
+_ON_GPU = "; Keras compiles by XLA where there is a GPU, and does not where there is none"
+
+
+def disagreements(
+    made: Sequence[Draw], dtype: str, originals: Mapping[str, Sequence[Result | None]]
+) -> Iterator[str]:
+    """Sentences on the modes, of one dtype, whose results differ; `originals` are by mode.
+
+    First what is finite in some and not in others; then numbers of ordinary inputs that are
+    further apart than half of the dtype's digits.
+    """
+    for what in ("value", "gradient"):
+        told: dict[str, list[str]] = {}
+        for index, draw in enumerate(made):
+            results = {m: r for m, all_ in originals.items() if (r := all_[index]) is not None}
+            sentence = _finite(results, what) or _apart(results, what, draw, dtype)
+            if sentence:
+                told.setdefault(sentence, []).append(draw.regime)
+        for sentence, regimes in told.items():
+            where = f"(regimes: {', '.join(regimes)})"
+            hint = _ON_GPU if sentence.endswith("not in xla") else ""
+            yield f"the original's {what} in {dtype} {sentence} {where}{hint}"
+
+
+def _finite(results: Mapping[str, Result], what: str) -> str:
+    good = [mode for mode, result in results.items() if _fine(result, what)]
+    bad = [mode for mode in results if mode not in good]
+    return f"is finite in {', '.join(good)} and not in {', '.join(bad)}" if good and bad else ""
+
+
+def _fine(result: Result, what: str) -> bool:
+    return bool(np.isfinite(result.value).all()) if what == "value" else result.gradients_finite
+
+
+def _apart(results: Mapping[str, Result], what: str, draw: Draw, dtype: str) -> str:
+    if draw.regime not in ORDINARY or len(results) < 2:
+        return ""
+    first, *others = results
+    for name, array in arrays(results[first]).items():
+        if (name == "value") != (what == "value") or not np.isfinite(array).all():
+            continue
+        for mode in others:
+            other = arrays(results[mode]).get(name)
+            if other is None or other.shape != array.shape or not np.isfinite(other).all():
+                continue
+            top = float(np.max(np.abs(array), initial=0.0))
+            if np.max(np.abs(other - array), initial=0.0) > np.sqrt(FORMATS[dtype].eps) * top:
+                return f"differs between {first} and {mode}"
+    return ""
