@@ -21,6 +21,8 @@ import tempfile
 import time
 from pathlib import Path
 
+_WHILE_WRITING = 0.4  # of the kills, where there is anything to write
+_WRITING_S = 2.0
 BEFORE = "tf.math.log(1 + tf.exp(-y_true * y_pred))"
 ROOT = "tf.sqrt(tf.reduce_sum(tf.square(y_true - y_pred), axis=-1))"
 PROGRAM = """
@@ -106,6 +108,13 @@ def _lives(pid: int) -> bool:
         return False
 
 
+def wait_for_a_write(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Until a file changes, or the migration has ended."""
+    start = tree(folder)
+    while process.poll() is None and tree(folder) == start:
+        time.sleep(0.01)
+
+
 def half_made(folder: Path, before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
     """Files that are neither as they were nor as they will be."""
     return [
@@ -139,7 +148,11 @@ def kill_all_over(kills: int, files: int, seed: int, real: bool, scratch: Path) 
             process = start(folder, real)
             if made < kills:
                 try:
-                    process.wait(chance.uniform(0.0, took))
+                    if chance.random() < _WHILE_WRITING:
+                        wait_for_a_write(process, folder)
+                        process.wait(chance.uniform(0.0, _WRITING_S))
+                    else:
+                        process.wait(chance.uniform(0.0, took))
                 except subprocess.TimeoutExpired:
                     below = descendants(process.pid)
                     process.kill()

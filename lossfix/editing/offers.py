@@ -109,7 +109,7 @@ def _only(keys: frozenset[str]) -> Decide:
     return lambda finding: "" if site_of(finding).key in keys else _OTHER
 
 
-def _rewritten(question: Question, decide: Decide, sharpness: float | None) -> Rewritten:
+def _rewritten(question: Question, decide: Decide, forced: float | None) -> Rewritten:
     """Raises RewriteError where a fix would not parse, or does not settle."""
     try:
         return rewrite_text(
@@ -117,7 +117,8 @@ def _rewritten(question: Question, decide: Decide, sharpness: float | None) -> R
             question.path,
             question.rules,
             decide,
-            sharpness=sharpness or question.sharpness,
+            sharpness=question.sharpness,
+            forced=forced,
             roles=question.roles,
         )
     except SyntaxError as error:

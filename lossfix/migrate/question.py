@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lossfix.cache.program import program_digest
 from lossfix.cache.stamps import digest_of
@@ -49,6 +49,8 @@ class File(NamedTuple):
     roles: tuple[Globs, Globs, Globs]
     allow: tuple[str, ...]
     sharpness: float | None
+    rule_sharpness: tuple[tuple[str, float], ...]
+    kernels: tuple[tuple[str, str], ...]
 
 
 def file_at(asked: Asked, name: bytes) -> File:
@@ -59,7 +61,9 @@ def file_at(asked: Asked, name: bytes) -> File:
     codes = tuple(rule.code for rule in rules_for(config, place))
     roles = (config.predictions, config.labels, config.settings)
     allow = _permitted(config.allow)
-    return File(name, digest_of(data), len(data), codes, roles, allow, config.sharpness)
+    digest = digest_of(data)
+    smooth = (config.sharpness, config.rule_sharpness, config.kernels)
+    return File(name, digest, len(data), codes, roles, allow, *smooth)
 
 
 def task_of(asked: Asked, step: str, file: File) -> Task:
@@ -72,11 +76,14 @@ def task_of(asked: Asked, step: str, file: File) -> Task:
         file.allow,
         file.sharpness,
         asked.keep_unrun,
+        file.rule_sharpness,
+        file.kernels,
     )
 
 
 def key_of(asked: Asked, step: str, file: File) -> Key:
-    question = [step, file.codes, file.roles, file.allow, file.sharpness]
+    question: list[Any] = [step, file.codes, file.roles, file.allow]
+    question += [file.sharpness, file.rule_sharpness, file.kernels]
     if step == VERIFY:
         question += [asked.keep_unrun, *asked.setup[1:], _versions()]
     return Key(step, file.path, file.digest, _program() + digest_of(_as_bytes(question)))

@@ -21,6 +21,7 @@ from lossfix.mend import Settings, Stage, mend_in_stages
 from lossfix.proving import Prover
 from lossfix.report.rows import FileRow, State
 from lossfix.rules.registry import every_rule
+from lossfix.rules.steer import steered
 from lossfix.source.roles import RoleOverrides
 from lossfix.verify import Options
 from lossfix.verify.cage.processes import die_with_parent
@@ -51,6 +52,8 @@ class Task(NamedTuple):
     allow: tuple[str, ...]
     sharpness: float | None
     keep_unrun: bool
+    rule_sharpness: tuple[tuple[str, float], ...] = ()
+    kernels: tuple[tuple[str, str], ...] = ()
 
 
 class Result(NamedTuple):
@@ -91,8 +94,9 @@ def _answer(task: Task, packages: Packages, prover: Prover, root: str) -> Any:
     if digest_of(data).hex() != task.digest:
         return None
     wanted = frozenset(task.codes)
+    rules = tuple(rule for rule in every_rule() if rule.code in wanted)
     settings = Settings(
-        rules=tuple(rule for rule in every_rule() if rule.code in wanted),
+        rules=steered(rules, task.rule_sharpness, task.kernels),
         allow=frozenset(task.allow),
         sharpness=task.sharpness,
         prover=prover if task.step == VERIFY else None,
@@ -112,7 +116,7 @@ def _answer(task: Task, packages: Packages, prover: Prover, root: str) -> Any:
 
 
 def _task(item: Any) -> Task:
-    step, path, digest, codes, roles, allow, sharpness, keep_unrun = item
+    step, path, digest, codes, roles, allow, sharpness, keep_unrun, by_rule, kernels = item
     globs = tuple(tuple(each) for each in roles)
     return Task(
         step,
@@ -123,6 +127,8 @@ def _task(item: Any) -> Task:
         tuple(allow),
         sharpness,
         keep_unrun,
+        tuple((rule, k) for rule, k in by_rule),
+        tuple((rule, kernel) for rule, kernel in kernels),
     )
 
 

@@ -134,7 +134,8 @@ def _powers(low: float, high: float, unit: float) -> list[tuple[float, float]]:
     """Powers of ten of both signs on a squeezed axis: where they stand, and what they are."""
     powers = [10.0**n for n in range(math.ceil(math.log10(unit)), 309)]
     places = [(math.asinh(s * p / unit), s * p) for p in powers for s in (1.0, -1.0)]
-    inside = sorted(place for place in places if low <= place[0] <= high)
+    room = (high - low) / 12  # that a number needs beside the one of 0
+    inside = sorted(each for each in places if low <= each[0] <= high and abs(each[0]) > room)
     return [(0.0, 0.0), *inside[:: max(1, math.ceil(len(inside) / _TICKS))]]
 
 

@@ -34,7 +34,8 @@ def fix_title(rule: Rule, sharpness: float | None = None, outcome: str = "") -> 
     """
     contract = rule.contract
     words = f"{contract.name}, {outcome}" if outcome else contract.name
-    return f"{_what(rule)}{_with_sharpness(contract, sharpness)} ({words})"
+    k = rule.sharpness or sharpness
+    return f"{_what(rule)}{_with_sharpness(contract, k)} ({words})"
 
 
 def _what(rule: Rule) -> str:

@@ -16,6 +16,7 @@ Mask = NDArray[np.bool_]
 
 # float32's noise over float64's, for the same algorithm at the same point
 _NARROWER = 2.0**-29
+_TRUE_POLES = 20.0  # beyond it 1 - sigmoid(x) is soon 0 in float64, and its logarithm infinite
 _POOR = 0.02  # of the largest entry of a gradient
 _MENDED = 8.0  # tolerances that a value was off before it can be said to be mended
 _SATURATED = 2.0**-6  # relative noise above which float64's own noise cannot be told from it
@@ -211,6 +212,9 @@ def half_accurate(seen: Observation) -> Failure | None:
 def pole_hidden(seen: Observation) -> Failure | None:
     """A number in the place of one that is truly infinite: a convention, and not the same loss."""
     if seen.reference is None or not seen.reference.wide or is_far(seen.draw):
+        return None
+    reach = max(float(np.max(np.abs(v), initial=0.0)) for v in seen.draw.values.values())
+    if reach > _TRUE_POLES:
         return None
     after = arrays(seen.after)
     for name, true in arrays(seen.reference.result).items():

@@ -102,6 +102,49 @@ WRONG = {
         0.5 * ops.log_softmax(x) + ops.stop_gradient(0.5 * ops.log_softmax(x)),
         "gradient",
     ),
+    "a focal loss whose weight is that of the other class": (
+        "LF113",
+        ops.pow(1 - ops.sigmoid(x), Var("g")) * ops.log(ops.sigmoid(x)),
+        ops.exp(Var("g") * ops.log_sigmoid(x)) * ops.log_sigmoid(x),
+        "value",
+    ),
+    "the textbook log of 1 - exp(x) with one where": (
+        "LF120",
+        ops.log(1 - ops.exp(x)),
+        ops.where(x > -0.7, ops.log(-ops.expm1(x)), ops.log1p(ops.exp(x))),
+        "value",
+    ),
+    "odds upside down": (
+        "LF122",
+        ops.sigmoid(x) / (1 - ops.sigmoid(x)),
+        ops.exp(-x),
+        "value",
+    ),
+    "log-cosh without its constant": (
+        "LF129",
+        ops.log(ops.cosh(x)),
+        ops.abs(x) + ops.log1p(ops.exp(-2 * ops.abs(x))),
+        "value",
+    ),
+    "a quotient's logarithm with the sign lost": (
+        "LF133",
+        ops.log(ops.exp(x) / y),
+        x + ops.log(y),
+        "value",
+    ),
+    "log(x ** 2) of negative x too": ("LF134", ops.log(ops.square(x)), 2 * ops.log(x), "value"),
+    "a series cut off too early": (
+        "LF157",
+        ops.sin(x) / x,
+        ops.where(ops.abs(x) > 1.0, ops.sin(x) / x, 1 - ops.square(x) / 6),
+        "value",
+    ),
+    "a mean for a sum": (
+        "LF171",
+        ops.sum(ops.cast(x, dtype="float16")),
+        ops.cast(ops.mean(x), dtype="float16"),
+        "value",
+    ),
     "nothing changed": ("LF404", ops.mean(x), ops.mean(x), "value"),
 }
 RELABELLED = {

@@ -131,3 +131,12 @@ def test_kernels_are_for_the_patterns_of_their_rule(rule: Rule):
     for kernel in rule.kernels:
         assert [r.before for r in kernel.rewrites] == [r.before for r in rule.rewrites]
         assert kernel.words
+
+
+@pytest.mark.parametrize("door", [("rewrite", "--no-verify"), ("migrate", "--diff")])
+def test_every_door_takes_what_is_asked_for_a_rule(lossfix, tmp_path, monkeypatch, door):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loss.py").write_text(LOSS.format(comment=""))
+    asked = ("--sharpness", "LF201=20", "--kernel", "soft-threshold=smoothstep")
+    ran = lossfix(*door, "--no-config", "--allow", "relaxed", *asked, ".")
+    assert "+    ramp = tf.clip_by_value(20.0 * (y_pred - 0.5) / 5, -1, 1)" in ran.out
