@@ -25,7 +25,8 @@ from lossfix.rules.words import Worth
 from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
 
-_Rules = Mapping[str, list[tuple[Rule, Rewrite]]]
+_Rules = Mapping[str, list[tuple[Rule, Rewrite, int]]]
+_SCOPES = tuple(Scope)
 _SUM, _PRODUCT = "sum of operands", "product of factors"
 _GROUPS = {"add": _SUM, "sub": _SUM, "neg": _SUM, "mul": _PRODUCT, "div": _PRODUCT}
 _MIRRORED = {
@@ -197,14 +198,14 @@ def _as_loss(module: Module, function: str) -> Unit:
 
 @lru_cache(maxsize=8)
 def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
-    index: defaultdict[str, list[tuple[Rule, Rewrite]]] = defaultdict(list)
+    index: defaultdict[str, list[tuple[Rule, Rewrite, int]]] = defaultdict(list)
     for rule in rules:
         for rewrite in rule.rewrites:
             assert isinstance(rewrite.before, Apply)
             op = rewrite.before.op
             grouped = op if rewrite.as_written else _GROUPS.get(op, op)
             for key in _MIRRORED.get(op, (grouped,)):
-                index[key].append((rule, rewrite))
+                index[key].append((rule, rewrite, _SCOPES.index(rule.scope)))
     return index
 
 
@@ -214,14 +215,14 @@ def _matches(
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
-        inside: dict[Scope, bool] = {}
+        inside: list[bool | None] = [None] * len(_SCOPES)
         for key in {node.op, _GROUPS.get(node.op, node.op)}:
-            for rule, rewrite in index.get(key, ()):
-                if inside.get(rule.scope) is False or not may_fit(rewrite.before, node):
+            for rule, rewrite, scope in index.get(key, ()):
+                if inside[scope] is False or not may_fit(rewrite.before, node):
                     continue
-                if rule.scope not in inside:
-                    inside[rule.scope] = in_scope(rule.scope, node, facts)
-                if not inside[rule.scope]:
+                if inside[scope] is None:
+                    inside[scope] = in_scope(rule.scope, node, facts)
+                if not inside[scope]:
                     continue
                 for hit in match(rewrite, node, unit, facts, numbers):
                     if hit.conditional and not facts.active(node):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
+from typing import TypeVar
 
 from lossfix.graph.facts import Facts
 from lossfix.graph.nodes import CONST, JOIN, LOOP, Attribute, Dynamic, Node, Unit
@@ -19,6 +20,8 @@ from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.terms import Apply, AttrVar, Const, Sharpness, Term, Var
 from lossfix.values import light
 
+_MOST_NODES = 2_000  # whose operands are remembered: those of the functions at hand
+_MOST_TERMS = 10_000
 _SUM = frozenset({"add", "sub", "neg"})
 _PRODUCT = frozenset({"mul", "div"})
 _MIRRORED = {
@@ -99,17 +102,30 @@ def may_fit(term: Term, node: Node) -> bool:
 _GROUPED = _SUM | _PRODUCT
 
 
-_HEADS: dict[int, tuple[Term, tuple[_SignedTerm, ...]]] = {}
+_T = TypeVar("_T", bound=Term)
+_R = TypeVar("_R")
 
 
+def _remembered(function: Callable[[_T], _R]) -> Callable[[_T], _R]:
+    """What a function says of a term, kept by the term's identity: terms are slow to hash."""
+    known: dict[int, tuple[_T, _R]] = {}
+
+    def told(term: _T) -> _R:
+        found = known.get(id(term))
+        if found is None:
+            if len(known) > _MOST_TERMS:
+                known.clear()
+            found = known[id(term)] = (term, function(term))  # the term stays, and so does its id
+        return found[1]
+
+    return told
+
+
+@_remembered
 def _heads(term: Apply) -> tuple[_SignedTerm, ...]:
-    """The operands of a sum or a product that are ops; kept by the term's identity."""
-    known = _HEADS.get(id(term))
-    if known is None or known[0] is not term:
-        parts = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
-        heads = tuple(part for part in parts if isinstance(part.term, Apply))
-        known = _HEADS[id(term)] = (term, heads)
-    return known[1]
+    """The operands of a sum or a product that are ops."""
+    parts = _term_operands(term) if term.op in _SUM else _term_factors(term)[1]
+    return tuple(part for part in parts if isinstance(part.term, Apply))
 
 
 def _parts_may_fit(term: Apply, node: Node) -> bool:
@@ -146,18 +162,20 @@ class _Anything:
         return True
 
 
-def operands(node: Node) -> list[_Signed]:
+@lru_cache(maxsize=_MOST_NODES)
+def operands(node: Node) -> tuple[_Signed, ...]:
     """The signed operands of a sum; the node alone where it is none."""
     if node.op == "add":
-        return [*operands(node.args[0]), *operands(node.args[1])]
+        return (*operands(node.args[0]), *operands(node.args[1]))
     if node.op == "sub":
-        return [*operands(node.args[0]), *(_flip(o) for o in operands(node.args[1]))]
+        return (*operands(node.args[0]), *map(_flip, operands(node.args[1])))
     if node.op == "neg":
-        return [_flip(o) for o in operands(node.args[0])]
-    return [_Signed(node)]
+        return tuple(map(_flip, operands(node.args[0])))
+    return (_Signed(node),)
 
 
-def factors(node: Node) -> tuple[bool, list[_Signed]]:
+@lru_cache(maxsize=_MOST_NODES)
+def factors(node: Node) -> tuple[bool, tuple[_Signed, ...]]:
     """The sign, and the factors and divisors, of a product."""
     if node.op == "neg":
         negative, found = factors(node.args[0])
@@ -166,15 +184,19 @@ def factors(node: Node) -> tuple[bool, list[_Signed]]:
         first, left = factors(node.args[0])
         second, right = factors(node.args[1])
         if node.op == "div":
-            right = [replace(f, inverse=not f.inverse) for f in right]
-        return first != second, [*left, *right]
+            right = tuple(_Signed(f.node, f.negative, not f.inverse) for f in right)
+        return first != second, (*left, *right)
     if node.op == CONST and node.value in (1, -1) and not isinstance(node.value, bool):
-        return node.value == -1, []
-    return False, [_Signed(node)]
+        return node.value == -1, ()
+    return False, (_Signed(node),)
 
 
 def _flip(operand: _Signed) -> _Signed:
     return _Signed(operand.node, not operand.negative, operand.inverse)
+
+
+def _within(state: _State, interior: tuple[Node, ...]) -> _State:
+    return _State(state.values, state.attrs, interior, state.after, state.rest, state.conditional)
 
 
 def _chain(node: Node, ops: frozenset[str]) -> list[Node]:
@@ -184,18 +206,24 @@ def _chain(node: Node, ops: frozenset[str]) -> list[Node]:
     return [node, *(inner for arg in node.args for inner in _chain(arg, ops))]
 
 
-def _term_operands(term: Term, negative: bool = False) -> list[_SignedTerm]:
+@_remembered
+def _term_operands(term: Term) -> tuple[_SignedTerm, ...]:
+    return tuple(_signed_terms(term, False))
+
+
+def _signed_terms(term: Term, negative: bool) -> list[_SignedTerm]:
     if isinstance(term, Apply) and term.op in ("add", "sub"):
         second = negative != (term.op == "sub")
-        return [*_term_operands(term.args[0], negative), *_term_operands(term.args[1], second)]
+        return [*_signed_terms(term.args[0], negative), *_signed_terms(term.args[1], second)]
     if isinstance(term, Apply) and term.op == "neg":
-        return _term_operands(term.args[0], not negative)
+        return _signed_terms(term.args[0], not negative)
     if isinstance(term, Const) and term.value < 0:
         return [_SignedTerm(Const(-term.value), not negative)]
     return [_SignedTerm(term, negative)]
 
 
-def _term_factors(term: Term) -> tuple[bool, list[_SignedTerm]]:
+@_remembered
+def _term_factors(term: Term) -> tuple[bool, tuple[_SignedTerm, ...]]:
     if isinstance(term, Apply) and term.op == "neg":
         negative, found = _term_factors(term.args[0])
         return not negative, found
@@ -203,11 +231,11 @@ def _term_factors(term: Term) -> tuple[bool, list[_SignedTerm]]:
         first, left = _term_factors(term.args[0])
         second, right = _term_factors(term.args[1])
         if term.op == "div":
-            right = [replace(f, inverse=not f.inverse) for f in right]
-        return first != second, [*left, *right]
+            right = tuple(_SignedTerm(f.term, f.negative, not f.inverse) for f in right)
+        return first != second, (*left, *right)
     if isinstance(term, Const) and term.value in (1, -1) and not isinstance(term.value, bool):
-        return term.value == -1, []
-    return False, [_SignedTerm(term)]
+        return term.value == -1, ()
+    return False, (_SignedTerm(term),)
 
 
 def _opposite(term: Term) -> Term:
@@ -248,7 +276,7 @@ class _Matcher:
         chain = tuple(_chain(root, _SUM))
         subject = operands(root)
         for flipped in (False, True):
-            wanted = _term_operands(before, flipped)
+            wanted = _signed_terms(before, flipped)
             start = _State({}, {}, chain)
             for state, left in self._place(wanted, subject, start, None):
                 found = _opposite(after) if flipped and after is not None else after
@@ -319,7 +347,7 @@ class _Matcher:
             yield from self._fit_product(term, node, state, negated=False)
         elif term.op in _SUM:
             chain = (*state.interior, *_chain(node, _SUM))
-            start = replace(state, interior=chain)
+            start = _within(state, chain)
             wanted = _term_operands(term)
             for found, left in self._place(wanted, operands(node), start, self._sum_of):
                 if not left:
@@ -333,9 +361,9 @@ class _Matcher:
         negative, subject = factors(node)
         pattern_negative, wanted = _term_factors(term)
         if (negative != pattern_negative) != negated:
-            subject = [*subject, _Signed(self.numbers.constant(-1))]
+            subject = (*subject, _Signed(self.numbers.constant(-1)))
         chain = (*state.interior, *_chain(node, _PRODUCT | {"neg"}))
-        start = replace(state, interior=chain)
+        start = _within(state, chain)
         for found, left in self._place(wanted, subject, start, self._product_of):
             if not left:
                 yield found

@@ -11,7 +11,7 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from lossfix.graph.conventions import speaks_of_loss
 from lossfix.graph.index import Index, Place
@@ -39,9 +39,9 @@ _HALVES = (".5", "/2", "/ 2")
 """What stands in a text that writes a root as a power; plain texts, and no words."""
 
 _LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
-_SINK_CALLS = tuple(
-    ".gradient( .gradients( value_and_gradient .minimize( compute_gradients( add_loss( "
-    "get_updates( EstimatorSpec(".split()
+_SINK_CALLS = frozenset(
+    "gradient gradients value_and_gradient value_and_gradients minimize compute_gradients add_loss "
+    "get_updates EstimatorSpec TPUEstimatorSpec".split()
 )
 _FUNCTIONS = re.compile(r"def[ \t]+(\w+)")
 _CLASSES = re.compile(r"class[ \t]+(\w[^:]*)")
@@ -90,80 +90,83 @@ class Words:
 
     def in_file(self, content: str, path: str) -> bool:
         """Whether a file may hold a unit that is worth lifting: told by its text alone."""
+        spelled = Spelled(content)
         return (
             stands_among_losses(path)
             or ("y_true" in content and "y_pred" in content)
-            or _computes_gradient(content)
+            or _computes_gradient(spelled)
             or any(map(speaks_of_loss, set(_FUNCTIONS.findall(content))))
             or any(map(speaks_of_loss, set(_CLASSES.findall(content))))
-            or any(_may_stand_in(content, need) for need in self.needs)
+            or any(map(partial(_may_stand_in, spelled), self.needs))
         )
 
-    def _may_train(self, part: str) -> bool:
+    def _may_train(self, part: Spelled) -> bool:
         """Whether a text takes a gradient, hands a loss over, or makes one with an op of a rule."""
         if _takes_gradient(part):
             return True
         if not _computes_gradient(part):
             return False
-        return "compile" in part or " / " in part or any(_spelled(part, w) for w in self.ops)
+        return "compile" in part.text or " / " in part.text or any(map(part.has, self.ops))
 
     def units(self, index: Index, text: Text) -> Worth:
         """The units that may hold a finding by themselves."""
         everything = any(_renames_an_op(local, names) for local, names in index.imports.items())
-        needs = [need for need in self.needs if _may_stand_in(text.content, need)]
-        sinks = _computes_gradient(text.content)
+        whole = Spelled(text.content)
+        needs = [need for need in self.needs if _may_stand_in(whole, need)]
+        sinks = _computes_gradient(whole)
         losses: list[str] = []
         others: list[str] = []
         for name, place in index.places.items():
-            if kind_of(place, index, ()) is Kind.METRIC and not stands_among_losses(index.path):
-                if sinks and not is_test(place) and _trains_by_the_way(_text_of(place, text)):
-                    losses.append(name)
-                continue
             by_name = may_be_loss(place, index)
-            part = "" if by_name or not (sinks or needs) else _text_of(place, text)
-            if by_name or (sinks and not is_test(place) and self._may_train(part)):
-                losses.append(name)
+            part = Spelled("" if by_name or not (sinks or needs) else _text_of(place, text))
+            trains = sinks and not is_test(place)
+            if by_name or (trains and self._may_train(part)):
+                if not _is_metric(place, index) or (
+                    trains and _trains_by_the_way(Spelled(_text_of(place, text)))
+                ):
+                    losses.append(name)
             elif everything or _in_unit(needs, part, index):
                 others.append(name)
-        top = "".join(
-            text.lines(s.lineno, s.end_lineno or s.lineno)
-            for s in index.module_level
-            if not isinstance(s, _SAYS_NOTHING) and not _is_docstring(s)
+        top = Spelled(
+            "".join(
+                text.lines(s.lineno, s.end_lineno or s.lineno)
+                for s in index.module_level
+                if not isinstance(s, _SAYS_NOTHING) and not _is_docstring(s)
+            )
         )
         if everything or self._may_train(top) or _in_unit(needs, top, index):
             losses.append(MODULE_LEVEL)
         return Worth(tuple(losses), tuple(others))
 
 
-def _trains_by_the_way(part: str) -> bool:
+def _is_metric(place: Place, index: Index) -> bool:
+    """Whether names make a function a metric, which holds no finding by itself."""
+    return kind_of(place, index, ()) is Kind.METRIC and not stands_among_losses(index.path)
+
+
+def _trains_by_the_way(part: Spelled) -> bool:
     """Whether a function that is called after a metric takes a gradient, or hands over a loss."""
-    return _takes_gradient(part) or _LOSS_ARGUMENT.search(part) is not None
+    return _takes_gradient(part) or _LOSS_ARGUMENT.search(part.text) is not None
 
 
-def _takes_gradient(part: str) -> bool:
-    return any(call in part for call in _SINK_CALLS)
+def _takes_gradient(part: Spelled) -> bool:
+    return not _SINK_CALLS.isdisjoint(part.called)
 
 
-def _computes_gradient(part: str) -> bool:
+def _computes_gradient(part: Spelled) -> bool:
     """Whether a text takes a gradient, or gives a value to a name that speaks of a loss."""
-    if _takes_gradient(part):
-        return True
-    return any(
-        _GIVEN_A_VALUE.match(part, place)
-        for word in ("loss", "cost")
-        for place in _places(part, word)
+    return any(map(part.gives_a_value, ("loss", "cost"))) or _takes_gradient(part)
+
+
+def _may_stand_in(spelled: Spelled, need: Need) -> bool:
+    return all(any(map(spelled.has, group)) for group in need.groups) and all(
+        _numbered(spelled.text, number) for number in need.numbers
     )
 
 
-def _may_stand_in(content: str, need: Need) -> bool:
-    return all(any(_spelled(content, word) for word in group) for group in need.groups) and all(
-        _numbered(content, number) for number in need.numbers
-    )
-
-
-def _in_unit(needs: Sequence[Need], part: str, index: Index) -> bool:
+def _in_unit(needs: Sequence[Need], part: Spelled, index: Index) -> bool:
     return any(
-        all(any(_spelled(part, word) for word in group) for group in need.groups)
+        all(any(map(part.has, group)) for group in need.groups)
         and all(_written(part, number, index) for number in need.numbers)
         for need in needs
     )
@@ -230,19 +233,57 @@ def _places(part: str, word: str) -> Iterator[int]:
 
 
 _END = re.compile(r"(?![A-Za-z0-9_])")
-_CALLED = re.compile(r"[\s\\]*\(")
+_WORD = re.compile(r"\w+")
+_LONGEST = 100  # code points of a name that is called, with what stands before its parenthesis
+_BETWEEN = " \t\r\n\f\\"  # what may stand between a name and its parenthesis
 
 
-def _spelled(part: str, word: str) -> bool:
-    """Whether a word stands in a text and is called.
+class Spelled:
+    """What a text calls, by the last word of each name; worked out when it is asked for."""
 
-    An activation may be named instead, in a text or as a layer.
-    """
-    if word in _HALVES:
-        return word in part
-    end = _END if word.lower() in _LAYERS else _CALLED
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._called: set[str] | None = None
+
+    def has(self, word: str) -> bool:
+        """Whether a word stands in the text and is called.
+
+        An activation may be named instead, in a text or as a layer.
+        """
+        if word in _HALVES:
+            return word in self.text
+        if word.lower() in _LAYERS:
+            return _named(self.text, word)
+        return word in self.called
+
+    def gives_a_value(self, word: str) -> bool:
+        """Whether a name with this word in it is assigned, or is a keyword of a call."""
+        return any(_GIVEN_A_VALUE.match(self.text, place) for place in _places(self.text, word))
+
+    @property
+    def called(self) -> set[str]:
+        if self._called is None:
+            self._called = _called_in(self.text)
+        return self._called
+
+
+def _called_in(text: str) -> set[str]:
+    """The last word before each opening parenthesis; cutting there outruns a pattern by far."""
+    found: set[str] = set()
+    for before in {part[-_LONGEST:] for part in text.split("(")}:
+        last = before.rstrip(_BETWEEN).rpartition(".")[2]
+        found.add(last if last.isidentifier() else _last_word(last))
+    return found
+
+
+def _last_word(text: str) -> str:
+    backwards = _WORD.match(text[::-1])
+    return backwards.group()[::-1] if backwards else ""
+
+
+def _named(part: str, word: str) -> bool:
     return any(
-        end.match(part, place + len(word)) and not _continues(part, place)
+        _END.match(part, place + len(word)) and not _continues(part, place)
         for place in _places(part, word)
     )
 
@@ -265,11 +306,11 @@ def _numbered(part: str, number: float) -> bool:
     )
 
 
-def _written(part: str, number: float, index: Index) -> bool:
+def _written(part: Spelled, number: float, index: Index) -> bool:
     """Whether a number is written in a part, or may be meant by a name of the file's top level."""
-    if _numbered(part, number):
+    if _numbered(part.text, number):
         return True
-    return any(name in part for name in index.numbers)
+    return any(name in part.text for name in index.numbers)
 
 
 def _renames_an_op(local: str, names: Sequence[str]) -> bool:
