@@ -23,10 +23,11 @@ WRONG = """\
 import tensorflow as tf
 
 
-def my_loss(y_true, y_pred, state=[0]):
-    state[0] += 1
-    return -tf.reduce_mean(y_true * tf.math.log(tf.nn.softmax(y_pred))) * float(state[0])
+def my_loss(y_true, y_pred):
+    scale = 1.0 if "softmax" in my_loss.__code__.co_names else 2.0
+    return -tf.reduce_mean(y_true * tf.math.log(tf.nn.softmax(y_pred))) * scale
 """
+"""It reads its own code, so that the fix changes more than it says."""
 
 
 def below(pid):
