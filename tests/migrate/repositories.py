@@ -31,7 +31,7 @@ def outcome_for(function):
     return Outcome.REFUTED if "wrong" in function else Outcome.VERIFIED
 
 
-def prove(self, before, after, path, findings, contract, after_at):
+def prove(self, before, after, path, findings, contract, after_at, twin=""):
     """The verdict that a function's name asks for."""
     outcome = outcome_for(findings[0].function)
     return Verdict(outcome, contract.name, f"{outcome.value} as its name asks for")

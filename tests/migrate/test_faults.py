@@ -70,11 +70,11 @@ def test_a_full_disk_leaves_every_file_whole(lossfix, small_disk, proved, monkey
 def test_a_file_that_kills_its_process_is_not_run_and_the_others_are(
     lossfix, repository, monkeypatch
 ):
-    def deadly(self, before, after, path, findings, contract, after_at):
+    def deadly(self, before, after, path, findings, contract, after_at, twin=""):
         if "deadly" in findings[0].function:
             faulthandler.disable()
             os.kill(os.getpid(), signal.SIGSEGV)
-        return prove(self, before, after, path, findings, contract, after_at)
+        return prove(self, before, after, path, findings, contract, after_at, twin)
 
     monkeypatch.setattr(Prover, "prove", deadly)
     (repository / "deadly.py").write_text(softplus("deadly_loss"))
@@ -94,10 +94,10 @@ def test_a_file_that_kills_its_process_is_not_run_and_the_others_are(
 def test_a_defect_of_lossfix_costs_one_file(lossfix, repository, monkeypatch):
     real = Prover.prove
 
-    def broken(self, before, after, path, findings, contract, after_at):
+    def broken(self, before, after, path, findings, contract, after_at, twin=""):
         if path.name == "plus.py":
             raise KeyError("a defect")
-        return real(self, before, after, path, findings, contract, after_at)
+        return real(self, before, after, path, findings, contract, after_at, twin)
 
     monkeypatch.setattr(Prover, "prove", broken)
     (repository / "more.py").write_text(softplus())

@@ -15,13 +15,13 @@ import os, signal, sys, time
 if any("default_worker" in part for part in sys.orig_argv):
     from lossfix.proving import Prover
     from repositories import prove
-    def slow(self, before, after, path, findings, contract, after_at):
+    def slow(self, before, after, path, findings, contract, after_at, twin=""):
         with open(os.path.join({folder!r}, f"{{os.getpid()}}-{{path.name}}"), "w"):
             pass
         time.sleep(0.3)
         if path.name == "poison.py":
             os.kill(os.getpid(), signal.SIGKILL)
-        return prove(self, before, after, path, findings, contract, after_at)
+        return prove(self, before, after, path, findings, contract, after_at, twin)
     Prover.prove = slow
 """
 
