@@ -107,9 +107,13 @@ def _disjoint_fixes(
     sharpness: float | None,
     forced: float | None,
 ) -> tuple[list[Fix], tuple[Left, ...]]:
-    """Fixes whose texts do not touch, inner ones first; what overlaps waits for the next pass."""
+    """Fixes whose texts do not touch, inner ones first; what overlaps waits for the next pass.
+
+    So does a fix that would give a name that another one gives: in the next pass that is taken.
+    """
     fixes: list[Fix] = []
     left: list[Left] = []
+    given: defaultdict[str, set[str]] = defaultdict(set)  # names, by the outermost scope's name
     taken: defaultdict[str, list[Span]] = defaultdict(list)  # by the outermost scope's name
     for finding in sorted(findings, key=lambda f: f.span.end - f.span.start):
         reason = finding.reason or decide(finding)
@@ -124,10 +128,13 @@ def _disjoint_fixes(
         if _changes_nothing(fix):
             left.append(Left(finding, "as-asked: it is as sharp as was asked for"))
             continue
-        near = taken[finding.function.partition(".")[0]]
-        touched = _touched(fix, text)
+        scope = finding.function.partition(".")[0]
+        names, near, touched = {n for n, _ in fix.edit.bindings}, taken[scope], _touched(fix, text)
+        if names & given[scope]:
+            continue
         if not any(span.overlaps(other) for span in touched for other in near):
             near.extend(touched)
+            given[scope] |= names
             fixes.append(fix)
     return fixes, tuple(left)
 

@@ -135,6 +135,19 @@ def test_a_new_variable_gets_a_free_name():
     assert "squared_2 = tf.reduce_sum(tf.square(y_true - y_pred), axis=-1)" in rewritten(text).text
 
 
+def test_two_fixes_in_one_statement_give_two_names():
+    text = HEAD + (
+        "def my_loss(y_true, y_pred):\n"
+        "    near, far = tf.norm(y_pred, axis=1), tf.norm(y_pred - y_true, axis=1)\n"
+        "    return tf.reduce_mean(near - far)\n"
+    )
+    made = rewritten(text)
+    assert "    squared = tf.reduce_sum(tf.square(y_pred), axis=1)\n" in made.text
+    assert "    squared_2 = tf.reduce_sum(tf.square(y_pred - y_true), axis=1)\n" in made.text
+    assert made.text.count("tf.sqrt(tf.where(squared > 0, squared, 1.0))") == 1
+    assert made.text.count("tf.sqrt(tf.where(squared_2 > 0, squared_2, 1.0))") == 1
+
+
 def test_an_augmented_assignment_becomes_a_plain_one():
     text = HEAD + (
         "def my_loss(y_true, y_pred):\n"
