@@ -5,7 +5,8 @@ A loss that trains eagerly on a laptop can be NaN on a GPU, where Keras compiles
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,27 +18,47 @@ from lossfix.verify.results import Result
 _ON_GPU = "; Keras compiles by XLA where there is a GPU, and does not where there is none"
 
 
+@dataclass(frozen=True)
+class Disagreement:
+    """Modes of one dtype whose results differ: `what` is "value" or "gradient"."""
+
+    dtype: str
+    what: str
+    how: str
+    regimes: tuple[str, ...]
+
+
+def told(found: Iterable[Disagreement]) -> tuple[str, ...]:
+    """A sentence for each disagreement; dtypes that share one are named together."""
+    dtypes: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}
+    for each in found:
+        dtypes.setdefault((each.what, each.how, each.regimes), []).append(each.dtype)
+    return tuple(
+        f"the original's {what} in {', '.join(named)} {how} (regimes: {', '.join(regimes)})"
+        + (_ON_GPU if how.endswith("not in xla") else "")
+        for (what, how, regimes), named in dtypes.items()
+    )
+
+
 def disagreements(
     made: Sequence[Draw], dtype: str, originals: Mapping[str, Sequence[Result | None]]
-) -> Iterator[str]:
-    """Sentences on the modes, of one dtype, whose results differ; `originals` are by mode.
+) -> Iterator[Disagreement]:
+    """The modes of one dtype whose results differ; `originals` are by mode.
 
     First what is finite in some and not in others; then numbers of ordinary inputs that are
     further apart than half of the dtype's digits.
     """
     for what in ("value", "gradient"):
-        told: dict[str, list[str]] = {}
+        regimes: dict[str, list[str]] = {}
         for index, draw in enumerate(made):
             if dtype == "float16" and is_far(draw):  # XLA may compute in float32 in between
                 continue
             results = {m: r for m, all_ in originals.items() if (r := all_[index]) is not None}
             sentence = _finite(results, what) or _apart(results, what, draw, dtype)
             if sentence:
-                told.setdefault(sentence, []).append(draw.regime)
-        for sentence, regimes in told.items():
-            where = f"(regimes: {', '.join(regimes)})"
-            hint = _ON_GPU if sentence.endswith("not in xla") else ""
-            yield f"the original's {what} in {dtype} {sentence} {where}{hint}"
+                regimes.setdefault(sentence, []).append(draw.regime)
+        for sentence, names in regimes.items():
+            yield Disagreement(dtype, what, sentence, tuple(names))
 
 
 def _finite(results: Mapping[str, Result], what: str) -> str:

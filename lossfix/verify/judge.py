@@ -23,7 +23,7 @@ from lossfix.verify.bench import Bench
 from lossfix.verify.bits import WorstBits
 from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
-from lossfix.verify.disagree import disagreements
+from lossfix.verify.disagree import Disagreement, disagreements, told
 from lossfix.verify.modes import between_modes
 from lossfix.verify.plain import plain
 from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
@@ -63,7 +63,7 @@ class _Record:
     draws: dict[str, list[Draw]] = field(default_factory=dict)  # by dtype
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    disagreements: list[str] = field(default_factory=list)
+    disagreements: list[Disagreement] = field(default_factory=list)
 
 
 def judge(
@@ -125,7 +125,7 @@ def judge(
         figures={k: v for k, v in figures.items() if np.isfinite(v)},
         regimes=tuple(record.regimes),
         notes=tuple(dict.fromkeys(record.notes)),
-        disagreements=tuple(record.disagreements),
+        disagreements=told(record.disagreements),
     )
 
 

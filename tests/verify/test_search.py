@@ -9,7 +9,7 @@ import pytest
 from losses import program
 
 from lossfix.verify import Hints, Program
-from lossfix.verify.disagree import disagreements
+from lossfix.verify.disagree import disagreements, told
 from lossfix.verify.inputs import Plan, plans
 from lossfix.verify.instrument import Site, instrument
 from lossfix.verify.literals import beside, literals_in
@@ -83,14 +83,15 @@ def test_modes_that_disagree():
     fine = Result(np.asarray(1.0), {"p": np.zeros(1)})
     nan = Result(np.asarray(1.0), {"p": np.full(1, np.nan)})
     off = Result(np.asarray(1.5), {"p": np.zeros(1)})
-    told = list(
-        disagreements([draw, typical], "float32", {"eager": [fine, fine], "xla": [nan, off]})
-    )
-    value, gradient = told
+    results = {"eager": [fine, fine], "xla": [nan, off]}
+    found = [d for t in ("float32", "bfloat16") for d in disagreements([draw, typical], t, results)]
+    gradient, value = sorted(told(found))
     assert (
-        value == "the original's value in float32 differs between eager and xla (regimes: typical)"
+        value
+        == "the original's value in float32, bfloat16 differs between eager and xla (regimes: typical)"
     )
     assert gradient.startswith(
-        "the original's gradient in float32 is finite in eager and not in xla (regimes: zeros); "
+        "the original's gradient in float32, bfloat16 is finite in eager and not in xla (regimes: "
+        "zeros); "
         "Keras compiles by XLA where there is a GPU"
     )
