@@ -18,6 +18,7 @@ from lossfix.verify.oracle import Oracle
 from lossfix.verify.regimes import Draw, Values, draw, regime_named
 from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
+from lossfix.verify.widths import width_in
 
 Run = Callable[[Mapping[str, NDArray[np.generic]]], Result]
 MakeRun = Callable[..., Run]
@@ -166,7 +167,7 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
     best: tuple[int, Plan] | None = None
     tried: list[str] = []
     last = ""
-    for plan in plans(loaded.signature, hints, specs):
+    for plan in plans(loaded.signature, hints, specs, width_in(loaded.text)):
         if not differentiated(plan):
             continue
         kinds = _kinds(plan)

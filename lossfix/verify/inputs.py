@@ -149,8 +149,16 @@ def settings_in(specs: tuple[str, ...]) -> dict[str, Any]:
     return dict(each for each in parsed if not isinstance(each, Tensor))
 
 
-def plans(signature: inspect.Signature, hints: Hints, specs: tuple[str, ...]) -> Iterator[Plan]:
-    """Plans to try, likeliest first. InputError for a parameter that nothing says how to fill."""
+def plans(
+    signature: inspect.Signature,
+    hints: Hints,
+    specs: tuple[str, ...],
+    width: int | None = None,
+) -> Iterator[Plan]:
+    """Plans to try, likeliest first; those whose last axis has `width` come before others.
+
+    Raises InputError for a parameter that nothing says how to fill.
+    """
     given: dict[str, Tensor] = {}
     settings: dict[str, Any] = {}
     for parsed in map(parse_spec, specs):
@@ -169,7 +177,8 @@ def plans(signature: inspect.Signature, hints: Hints, specs: tuple[str, ...]) ->
     said = [given[n].shape for n in names if n in given and roles[n] == PREDICTION]
     if not said and any(n in given for n in names):
         said = [next(given[n].shape for n in names if n in given)]
-    for shape in dict.fromkeys((*said, *SHAPES)):
+    wide = [(*shape[:-1], width) for shape in SHAPES if width and len(shape) > 1]
+    for shape in dict.fromkeys((*said, *wide, *SHAPES)):
         for label_kind, label_dtype, label_shape in _labels(shape):
             tensors = tuple(
                 given.get(n)

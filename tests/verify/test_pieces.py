@@ -19,6 +19,7 @@ from lossfix.verify.regimes import draws
 from lossfix.verify.sharpness import sharpened, sharpness_in
 from lossfix.verify.slice import SliceError, slice_module
 from lossfix.verify.widen import widen
+from lossfix.verify.widths import width_in
 
 SCRIPT = '''"""Doc."""
 from __future__ import annotations
@@ -163,7 +164,7 @@ def test_threshold_draw_has_the_threshold_and_its_neighbours() -> None:
     def loss(y_true: object, y_pred: object) -> None: ...
 
     plan = next(plans(inspect.signature(loss), Hints(), ()))
-    draw = draws(plan, "float32", 0, (0.3,))[-1]
+    draw = next(d for d in draws(plan, "float32", 0, (0.3,)) if "threshold" in d.regime)
     seen = set(np.asarray(draw.values["y_pred"]).ravel().tolist())
     at = float(np.float32(0.3))
     beside = {float(np.nextafter(np.float32(0.3), np.float32(d))) for d in (0, 1)}
@@ -202,3 +203,31 @@ def test_probes_keep_the_meaning() -> None:
     assert codes["x + y"].line == 2
     assert codes["x + y"].op == "+"
     assert [sites[r].code for r in codes["x + y"].reads] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("body", "width"),
+    [
+        ("y_pred[:, :4] - y_pred[:, 4:]", 8),
+        ("y_pred[..., 0:2] + y_pred[..., 2:4] + y_pred[..., 4:5]", 5),
+        ("y_pred[..., 5:] * y_pred[..., 4]", 10),
+        ("tf.split(y_pred, 3, axis=-1)", 12),
+        ("tf.split(y_pred, num_or_size_splits=2, axis=-1)", 8),
+        ("y_pred[0] - y_pred[:4]", None),  # not of the last axis
+        ("y_pred[:, :-1]", None),
+        ("y_pred[:, 4000:]", None),
+    ],
+)
+def test_the_last_axis_is_as_long_as_the_parts_that_are_taken_of_it(
+    body: str, width: int | None
+) -> None:
+    assert width_in(f"def my_loss(y_true, y_pred):\n    return {body}\n") == width
+
+
+def test_plans_try_that_width_first() -> None:
+    def loss(y_true: object, y_pred: object) -> None: ...
+
+    found = plans(inspect.signature(loss), Hints(), (), 12)
+    shapes = list(dict.fromkeys(plan.tensors[1].shape for plan in found))
+    assert shapes[:3] == [(8, 12), (2, 4, 4, 12), (4, 6, 12)]
+    assert (8, 10) in shapes

@@ -86,9 +86,9 @@ def test_modes_that_disagree():
     results = {"eager": [fine, fine], "xla": [nan, off]}
     found = [d for t in ("float32", "bfloat16") for d in disagreements([draw, typical], t, results)]
     gradient, value = sorted(told(found))
-    assert (
-        value
-        == "the original's value in float32, bfloat16 differs between eager and xla (regimes: typical)"
+    assert value == (
+        "the original's value in float32, bfloat16 differs between eager and xla "
+        "(regimes: typical)"
     )
     assert gradient.startswith(
         "the original's gradient in float32, bfloat16 is finite in eager and not in xla (regimes: "
