@@ -32,7 +32,8 @@ BY_NAME = frozenset("softmax_xent sparse_softmax_xent sigmoid_xent".split())
 """Ops whose arguments are written with their names: TensorFlow 1 takes them in no other way."""
 
 NEVER_AGAIN = frozenset(
-    "argmax argmin argsort count_nonzero cumsum squeeze l2_normalize matmul variable".split()
+    "argmax argmin argsort count_nonzero cumsum histogram squeeze l2_normalize matmul "
+    "variable".split()
 )
 """Ops that another API of the same column spells, or defaults, in another way: their text is
 copied, and never made up."""

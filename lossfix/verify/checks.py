@@ -35,7 +35,7 @@ from lossfix.verify.compare import (
     tolerance,
 )
 from lossfix.verify.numerics import FORMATS, ulp
-from lossfix.verify.regimes import CLOSE, ORDINARY, is_far
+from lossfix.verify.regimes import CLOSE, HUGE, ORDINARY, is_far
 
 Check = Callable[[Observation], Failure | None]
 
@@ -115,8 +115,8 @@ def monotone(seen: Observation) -> Failure | None:
             f"shapes {seen.before.value.shape} and {seen.after.value.shape}",
         )
     gone = lost(seen)
-    if gone is not None:
-        return gone
+    if gone is not None and not (seen.dtype == "float16" and is_far(seen.draw)):
+        return gone  # float16 ends at 65504, and another scale may be beyond it
     if seen.draw.regime not in ORDINARY and seen.dtype != "float64":
         return None
     near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
@@ -175,9 +175,12 @@ def _same_value(seen: Observation) -> Failure | None:
 def _finite_after(seen: Observation) -> Failure | None:
     """Fails where the new loss is not finite and the old one, gradient or none, was.
 
-    float16 ends at 65504, and what another loss makes of large numbers may be beyond it.
+    float16 ends at 65504, and what another loss makes of large numbers may be beyond it. XLA may
+    fuse k * x - max(k * x) into one rounding, and what is left of 1e9 is no softmax's input then.
     """
     if seen.dtype == "float16" and is_far(seen.draw):
+        return None
+    if seen.mode == "xla" and seen.draw.regime == HUGE:
         return None
     bad = _not_finite(seen, "where the original had none")
     if bad is None:

@@ -27,9 +27,10 @@ _REAL = ("any", "real", "range")
 
 # what a regime may be used for: compared number by number, or for its finiteness alone
 SUBNORMAL = "subnormal"
+HUGE = "huge"
 CLOSE = "close together"  # nearly equal, and so small that squares of it vanish
 WEAK = frozenset({"minute", "tiny", SUBNORMAL})
-FAR = frozenset({"large", "very large", "huge", "offset", "tiny", SUBNORMAL})
+FAR = frozenset({"large", "very large", HUGE, "offset", "tiny", SUBNORMAL})
 ORDINARY = ("typical", "typical reals", "simplex")
 
 
@@ -117,7 +118,7 @@ REGIMES: tuple[Regime, ...] = (
     Regime("moderate", _REAL, _uniform(-20.0, 20.0), "onehot"),
     Regime("large", _REAL, _uniform(-100.0, 100.0)),
     Regime("very large", _REAL, _uniform(-400.0, 400.0), "onehot"),
-    Regime("huge", ("any", "real"), _magnitudes(1e6, 1e9, True)),
+    Regime(HUGE, ("any", "real"), _magnitudes(1e6, 1e9, True)),
     Regime("offset", ("any", "real"), _offset),
     Regime("saturated", _UNIT, _bits, weight="binary"),
     Regime("near one", _UNIT, _near_one),

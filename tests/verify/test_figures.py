@@ -196,7 +196,7 @@ def test_distance_of_a_relaxation(session: Session) -> None:
     hints = Hints(thresholds=(0.5,))
     verdict = verify_pair(before, after, Relaxed(10.0), hints, ONCE, session=session)
     plan = plan_of(verdict, before, after)
-    drawn = [d.values["y_pred"] for d in typical(plan, "float32", 0, 12, (0.5,))]
+    drawn = [d.values["y_pred"] for d in typical(plan, "float32", 0, 12, (0.5,), ("real labels",))]
     for k in (10.0, 10.0 * 4**5, 10.0 * 4**9):
         distances = [abs(np.mean(_sigmoid(k * (x - 0.5))) - np.mean(x > 0.5)) for x in drawn]
         assert verdict.figures[f"distance at k={k:g}"] == pytest.approx(

@@ -76,5 +76,5 @@ def test_a_step_has_no_gradient_and_says_so():
 
 
 def test_an_op_that_has_no_meaning_over_the_reals_is_an_error():
-    with pytest.raises(UnknownOpError, match="argmax"):
-        at([1.0], ops.argmax(x))
+    with pytest.raises(UnknownOpError, match="bincount"):
+        at([1.0], ops.bincount(x))
