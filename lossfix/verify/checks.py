@@ -35,13 +35,14 @@ from lossfix.verify.compare import (
     tolerance,
 )
 from lossfix.verify.numerics import FORMATS, ulp
-from lossfix.verify.regimes import CLOSE, HUGE, ORDINARY, is_far
+from lossfix.verify.regimes import CLOSE, HUGE, ORDINARY, WEAK, is_far
 
 Check = Callable[[Observation], Failure | None]
 
 COSINE = 1.0 - 1e-6
 _COSINES = {"float64": COSINE, "float32": 1.0 - 1e-4, "bfloat16": 0.98, "float16": 0.995}
 _SIDES = ("saturated",)
+_NARROW = frozenset({CLOSE, "small", "small both signs"})
 
 
 def check_of(contract: Contract) -> Check:
@@ -51,6 +52,18 @@ def check_of(contract: Contract) -> Check:
     if isinstance(contract, Relaxed):
         return lambda seen: relaxed(seen, contract)
     return _CHECKS[type(contract)]
+
+
+def beyond(seen: Observation) -> bool:
+    """Whether a context cannot hold what stands between the inputs of a regime and the result.
+
+    float16 ends at 65504, its normal numbers begin at 6e-5, and a loss that is right may compute a
+    square or an exponential on the way. XLA may fuse k * x - max(k * x) into one rounding, and what
+    is left of 1e9 is no softmax's input then; and it flushes differences that are subnormal.
+    """
+    if seen.dtype == "float16":
+        return is_far(seen.draw) or seen.draw.regime in WEAK | _NARROW
+    return seen.mode == "xla" and seen.draw.regime in (HUGE, CLOSE)
 
 
 def exact(seen: Observation) -> Failure | None:
@@ -71,7 +84,7 @@ def exact(seen: Observation) -> Failure | None:
 def guarded(seen: Observation) -> Failure | None:
     """As exact off the singular set; not NaN on it."""
     # squares that underflow put an input on the singular set that is only near it
-    failure = lost(seen) or differs(seen, zero_on_singular_set=True) or half_mended(seen)
+    failure = lost(seen) or differs(seen, by_convention=True) or half_mended(seen)
     return failure or _nan_on_singular_set(seen)
 
 
@@ -115,8 +128,8 @@ def monotone(seen: Observation) -> Failure | None:
             f"shapes {seen.before.value.shape} and {seen.after.value.shape}",
         )
     gone = lost(seen)
-    if gone is not None and not (seen.dtype == "float16" and is_far(seen.draw)):
-        return gone  # float16 ends at 65504, and another scale may be beyond it
+    if gone is not None:
+        return gone
     if seen.draw.regime not in ORDINARY and seen.dtype != "float64":
         return None
     near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
@@ -173,15 +186,7 @@ def _same_value(seen: Observation) -> Failure | None:
 
 
 def _finite_after(seen: Observation) -> Failure | None:
-    """Fails where the new loss is not finite and the old one, gradient or none, was.
-
-    float16 ends at 65504, and what another loss makes of large numbers may be beyond it. XLA may
-    fuse k * x - max(k * x) into one rounding, and what is left of 1e9 is no softmax's input then.
-    """
-    if seen.dtype == "float16" and is_far(seen.draw):
-        return None
-    if seen.mode == "xla" and seen.draw.regime == HUGE:
-        return None
+    """Fails where the new loss is not finite and the old one, gradient or none, was."""
     bad = _not_finite(seen, "where the original had none")
     if bad is None:
         return None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.bench import Reference, arrays
 from lossfix.verify.numerics import FORMATS, Array
-from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, is_far
+from lossfix.verify.regimes import CLOSE, ORDINARY, SUBNORMAL, WEAK, Draw, is_far
 from lossfix.verify.results import Result
 
 Mask = NDArray[np.bool_]
@@ -104,11 +104,12 @@ def lost(seen: Observation) -> Failure | None:
     return None
 
 
-def differs(seen: Observation, *, zero_on_singular_set: bool = False) -> Failure | None:
+def differs(seen: Observation, *, by_convention: bool = False) -> Failure | None:
     """A number away from the reference by more than the tolerance and the original's own error.
 
     Only where the reference is finite; regimes of tiny numbers are not judged this way. With
-    `zero_on_singular_set` a 0 is right wherever the original is not finite in this dtype.
+    `by_convention` the original's singular set in this dtype is left to convention: a 0 is right
+    there, and anything that is finite is beside ordinary inputs.
     """
     if seen.reference is None or seen.draw.regime in WEAK:
         return None
@@ -129,8 +130,8 @@ def differs(seen: Observation, *, zero_on_singular_set: bool = False) -> Failure
                 tolerance(seen.reference, name, seen.dtype), 4.0 * own_error(seen, name)
             )
             wrong = judged & (np.abs(new - true) > allowed)
-        if zero_on_singular_set and before[name].shape == new.shape:
-            wrong &= np.isfinite(before[name]) | (new != 0.0)
+        if by_convention and before[name].shape == new.shape:
+            wrong &= np.isfinite(before[name]) | ((new != 0.0) & (seen.draw.regime in ORDINARY))
         if wrong.any():
             at = _worst(np.abs(new - true), wrong)
             return Failure(
@@ -212,6 +213,8 @@ def half_accurate(seen: Observation) -> Failure | None:
 def pole_hidden(seen: Observation) -> Failure | None:
     """A number in the place of one that is truly infinite: a convention, and not the same loss."""
     if seen.reference is None or not seen.reference.wide or is_far(seen.draw):
+        return None
+    if seen.draw.regime == CLOSE:  # a difference that vanishes in one format is a number in another
         return None
     reach = max(float(np.max(np.abs(v), initial=0.0)) for v in seen.draw.values.values())
     if reach > _TRUE_POLES:

@@ -16,7 +16,7 @@ import numpy as np
 from mpmath import mp
 
 from lossfix.graph.module import lift_module
-from lossfix.graph.nodes import CONST, INPUT, Node, Unit
+from lossfix.graph.nodes import CONST, FREE, INPUT, Node, Unit
 from lossfix.graph.vocabulary import OPS
 from lossfix.verify.conventions import PREDICTION
 from lossfix.verify.inputs import Plan
@@ -81,7 +81,7 @@ class Oracle:
                 start += value.size if name in names else 0
             elif isinstance(self.settings.get(name), int | float):
                 known[node.number] = variable(np.asarray(float(self.settings[name])), total, None)
-        return _Walk(known, total).of(self.unit.results[0])
+        return _Walk(known, total, self.settings).of(self.unit.results[0])
 
     def _result(self, draw: Draw, found: Dual) -> Result:
         whole = found.slopes.reshape(-1, found.slopes.shape[-1]).sum(axis=0)
@@ -101,9 +101,12 @@ class Oracle:
 class _Walk:
     """Evaluates a graph, each value once, in mpmath's present precision."""
 
-    def __init__(self, known: dict[int, Dual], total: int) -> None:
+    def __init__(
+        self, known: dict[int, Dual], total: int, settings: Mapping[str, Any] | None = None
+    ) -> None:
         self.known = known
         self.total = total
+        self.settings = settings or {}
 
     def of(self, node: Node) -> Dual:
         if node.number not in self.known:
@@ -113,6 +116,8 @@ class _Walk:
     def _fresh(self, node: Node) -> Dual:
         if node.op == CONST and isinstance(node.value, bool | int | float):
             return variable(np.asarray(float(node.value)), self.total, None)
+        if node.op == FREE and node.name in self.settings:
+            return variable(np.asarray(float(self.settings[node.name])), self.total, None)
         if node.unsure or node.op not in OPS:
             raise NoOracleError(f"the graph does not know {node.name or node.op}")
         args = [self.of(arg) for arg in node.args]
@@ -149,14 +154,22 @@ def oracle_of(loaded: Loaded, function: str, plan: Plan) -> Oracle:
         if parameter.default is not inspect.Parameter.empty
     }
     settings.update(plan.settings)
+    settings.update(_attributes(loaded))
     given = {t.name for t in plan.tensors} | set(settings)
     for node in unit.results[0].walk():
-        if node.op == INPUT and node.name in given:
+        if node.op in (INPUT, FREE) and node.name in given:
             continue
         if node.op == CONST or (node.op in OPS and not node.unsure):
             continue
         raise NoOracleError(f"the graph does not know {_shown(node)}")
     return Oracle(unit, plan, settings)
+
+
+def _attributes(loaded: Loaded) -> dict[str, float]:
+    """The numbers that the object holds whose method the loss is, as `self.x`."""
+    owner = getattr(loaded.function, "__self__", None)
+    held = getattr(owner, "__dict__", {})
+    return {f"self.{k}": float(v) for k, v in held.items() if type(v) in (int, float)}
 
 
 def believed(true: Result | None, wide: Result | None) -> bool:
