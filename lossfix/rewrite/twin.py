@@ -31,11 +31,12 @@ def twin_text(
 ) -> str:
     """The text that these fixes of one function should be equal to, off their guards.
 
-    "" where a rule of theirs does not say so, or where other places than theirs would be changed.
+    "" where a rule of theirs does not say so, or where other places than theirs would be changed,
+    or where what would be set is no number of the code but a label.
     Raises SyntaxError and RewriteError.
     """
     rules = tuple(dict.fromkeys(fix.rule for fix in fixes))
-    if not rules or not all(_says_so(rule) for rule in rules):
+    if not rules or not all(_says_so(rule) for rule in rules) or any(map(_sets_data, fixes)):
         return ""
     neutral = [rule for rule in map(_neutral, rules) if rule.rewrites]
     if not neutral:
@@ -50,6 +51,13 @@ def twin_text(
 def _neutral_of(fix: Finding) -> bool:
     """Whether the spelling that a fix replaces has something to set to where it does nothing."""
     return bool(_neutral(replace(fix.rule, rewrites=(fix.match.rewrite,))).rewrites)
+
+
+def _sets_data(fix: Finding) -> bool:
+    """Whether the two are equal at some values of a tensor, and not for a guard of the code."""
+    contract, facts = fix.rule.contract, fix.match.facts
+    names = [n for n, low, high in getattr(contract, "equal_on", ()) if low == high]
+    return any(facts.tensor(fix.match.values[n]) for n in names if n in fix.match.values)
 
 
 def _says_so(rule: Rule) -> bool:

@@ -54,7 +54,7 @@ def check_of(contract: Contract) -> Check:
     return _CHECKS[type(contract)]
 
 
-def beyond(seen: Observation) -> bool:
+def beyond(seen: Observation, failure: Failure) -> bool:
     """Whether a context cannot hold what stands between the inputs of a regime and the result.
 
     float16 ends at 65504, its normal numbers begin at 6e-5, and a loss that is right may compute a
@@ -62,7 +62,9 @@ def beyond(seen: Observation) -> bool:
     is left of 1e9 is no softmax's input then; and it flushes differences that are subnormal.
     """
     if seen.dtype == "float16":
-        return is_far(seen.draw) or seen.draw.regime in WEAK | _NARROW
+        finite = "NaN" not in failure.message and "infinite" not in failure.message
+        uncommon = finite and seen.draw.regime not in ORDINARY
+        return uncommon or is_far(seen.draw) or seen.draw.regime in WEAK | _NARROW
     return seen.mode == "xla" and seen.draw.regime in (HUGE, CLOSE)
 
 

@@ -256,7 +256,7 @@ def _context(
                 f"({seen.draw.regime})"
             )
             continue
-        if failure is not None and beyond(seen):
+        if failure is not None and beyond(seen, failure):
             record.notes.append(
                 f"not held against it: {failure.message} ({mode} {dtype}, {draw.regime}), where "
                 "this context ends"
