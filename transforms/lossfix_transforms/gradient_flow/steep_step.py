@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from lossfix.rules.conditions import varied
-from lossfix.rules.contracts import Relaxed
+from lossfix.rules.contracts import Meaning
 from lossfix.rules.nature import is_huge
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.terms import Sharpness, Var, ops
+from lossfix.rules.terms import Var, ops
 
 x, t, k = Var("x"), Var("t"), Var("k")
-_soft = ops.sigmoid(Sharpness() * x)
+_soft = ops.sigmoid(10.0 * x)
 _steep = is_huge("k", 100.0)
 
 RULE = Rule(
     code="LF319",
     name="steep-step",
     catalogue=("C19", "C20"),
-    summary="sigmoid(1000 * x) becomes sigmoid(k * x) with a moderate k",
+    summary="sigmoid(1000 * x) becomes sigmoid(10 * x)",
     rewrites=(
         Rewrite(ops.sigmoid(k * x), _soft, _steep),
         Rewrite(ops.minimum(ops.maximum(x, 0) * k, 1), _soft, _steep),
         Rewrite(ops.clip(k * x, 0, 1), _soft, _steep),
     ),
-    contract=Relaxed(),
+    contract=Meaning(
+        changes="the step is wide enough for predictions to get a gradient",
+        keeps="where the step stands, and its two levels",
+    ),
     scope=Scope.LOSS,
     when=varied("x"),
     message="the gradient of this step is exactly 0 but in a narrow band around the threshold",
