@@ -64,6 +64,7 @@ class _Record:
     regimes: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     disagreements: list[Disagreement] = field(default_factory=list)
+    excused: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)  # regimes
 
 
 def judge(
@@ -101,6 +102,10 @@ def judge(
     if record.cosine is not None:
         figures["gradient cosine"] = record.cosine
     _describe(bench, contract, record, figures)
+    record.notes += [
+        f"not held against it: {message} ({dtype}: {', '.join(regimes)}), where that context ends"
+        for (message, dtype), regimes in record.excused.items()
+    ]
     ran = [c for c in record.contexts if c.outcome is not Outcome.NOT_RUN and c.regimes]
     if reason:
         outcome = Outcome.REFUTED
@@ -257,10 +262,7 @@ def _context(
             )
             continue
         if failure is not None and beyond(seen, failure):
-            record.notes.append(
-                f"not held against it: {failure.message} ({mode} {dtype}, {draw.regime}), where "
-                "this context ends"
-            )
+            record.excused.setdefault((failure.message, dtype), {})[draw.regime] = None
             continue
         if failure is not None:
             broken = broken or failure
