@@ -139,8 +139,8 @@ def _where(error: BaseException, file: str, program: Program) -> str:
     return f"{program.path}:{lines[-1]}" if lines else program.path
 
 
-def first_line(error: BaseException) -> str:
-    """An error's message cut to what fits on a line."""
+def first_line(error: BaseException | str) -> str:
+    """An error's message, or a text, cut to what fits on a line."""
     text = " ".join(str(error).split())
     return text if len(text) <= 240 else text[:237] + "..."
 

@@ -217,7 +217,7 @@ async def test_settings_come_with_the_start_as_well(editor):
     capabilities.workspace.configuration = False
     await editor.start(capabilities, options={"lossfix": {"ignore": ["LF1"]}})
     uri = editor.open(SEED)
-    await editor.pushed(uri, 0)
+    assert len(await editor.pushed(uri, 0)) == 0
 
 
 async def test_a_baseline_hides_what_it_knows(editor, lossfix):

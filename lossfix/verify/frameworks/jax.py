@@ -12,24 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lossfix.verify.frameworks.choice import STEADY
+from lossfix.verify.frameworks.shared import versions_with, warm
+from lossfix.verify.load import first_line
 from lossfix.verify.results import Result, RunError
+
+__all__ = ["Runner", "gpus", "keras_float", "start", "versions", "warm"]
 
 MODES = ("eager", "xla")
 
 
 def versions() -> dict[str, str]:
-    found = {"jax": str(jax.__version__), "numpy": str(np.__version__)}
-    with contextlib.suppress(ImportError):
-        import keras
-
-        found["keras"] = str(keras.__version__)
-    return found
-
-
-def warm() -> None:
-    """Imports what most losses import; computes nothing, so that the process may still fork."""
-    with contextlib.suppress(ImportError):
-        import keras  # noqa: F401
+    return versions_with(jax)
 
 
 def gpus() -> list[str]:
@@ -104,7 +97,7 @@ class Runner:
         except (RunError, MemoryError):
             raise
         except Exception as error:
-            raise RunError(f"{type(error).__name__}: {_line(error)}") from None
+            raise RunError(f"{type(error).__name__}: {first_line(error)}") from None
 
     def _tensor(self, value: NDArray[np.generic]) -> Any:
         if value.dtype == np.float64:
@@ -128,8 +121,3 @@ def _as_array(value: Any) -> Any:
         raise RunError(f"the loss returns a {type(value).__name__}, not one array")
     value = jnp.asarray(value)
     return value if jnp.issubdtype(value.dtype, jnp.floating) else value.astype(jnp.float32)
-
-
-def _line(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if len(text) <= 240 else text[:237] + "..."

@@ -13,7 +13,11 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from lossfix.verify.frameworks.choice import STEADY
+from lossfix.verify.frameworks.shared import versions_with, warm
+from lossfix.verify.load import first_line
 from lossfix.verify.results import Result, RunError
+
+__all__ = ["Runner", "gpus", "keras_float", "start", "versions", "warm"]
 
 _OPTIMIZER = "disable_meta_optimizer"
 _CHECKS = 2  # runs of these shapes in which a steady graph has to agree with eager
@@ -22,18 +26,7 @@ _FALLBACK = "AutoGraph could not transform"
 
 
 def versions() -> dict[str, str]:
-    found = {"tensorflow": str(tf.__version__), "numpy": str(np.__version__)}
-    with contextlib.suppress(ImportError):
-        import keras
-
-        found["keras"] = str(keras.__version__)
-    return found
-
-
-def warm() -> None:
-    """Imports what most losses import; computes nothing, so that the process may still fork."""
-    with contextlib.suppress(ImportError):
-        import keras  # noqa: F401
+    return versions_with(tf)
 
 
 def gpus() -> list[str]:
@@ -240,4 +233,4 @@ def _line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     # AutoGraph puts "in user code:" and a traceback before what went wrong
     text = lines[-1] if lines and lines[0].startswith("in user code") else " ".join(lines)
-    return text if len(text) <= 240 else text[:237] + "..."
+    return first_line(text)
