@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from enum import Enum
 from typing import Annotated
 
 import typer
@@ -12,6 +11,29 @@ import typer
 import lossfix
 from lossfix.cli.checking import check_paths, print_answer
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS, STOPPED
+from lossfix.cli.options import (
+    Allow,
+    AtATime,
+    ConfigFile,
+    Device,
+    Exclude,
+    ExitZero,
+    FindingsFormat,
+    Format,
+    Ignore,
+    Inputs,
+    InSandbox,
+    Jobs,
+    Kernel,
+    NoConfig,
+    OnDevice,
+    OutputFindings,
+    OutputFormat,
+    Paths,
+    Sandbox,
+    Select,
+    Sharpness,
+)
 from lossfix.cli.progress import progress
 from lossfix.config import Flags, flags_from
 from lossfix.errors import LossfixError
@@ -23,79 +45,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-class Format(str, Enum):
-    TEXT = "text"
-    JSON = "json"
-
-
-class FindingsFormat(str, Enum):
-    FULL = "full"
-    CONCISE = "concise"
-    JSON = "json"
-    GITHUB = "github"
-    GITLAB = "gitlab"
-    SARIF = "sarif"
-    JUNIT = "junit"
-    TEXT = "text"
-
-
-class Device(str, Enum):
-    AUTO = "auto"
-    CPU = "cpu"
-    GPU = "gpu"
-
-
-Paths = Annotated[list[str], typer.Argument(help="Files, folders, or FILE::FUNCTION.")]
-Select = Annotated[
-    list[str] | None, typer.Option(help="Only these rules: a code, a prefix or a name.")
-]
-Ignore = Annotated[list[str] | None, typer.Option(help="Not these rules.")]
-Exclude = Annotated[
-    list[str] | None, typer.Option(help="Not these paths, in folders: a glob, such as '*_test.py'.")
-]
-ConfigFile = Annotated[
-    str | None, typer.Option("--config", help="This configuration file, for every path.")
-]
-NoConfig = Annotated[bool, typer.Option("--no-config", help="No configuration file.")]
-OutputFormat = Annotated[Format, typer.Option(help="For people or for programs.")]
-OutputFindings = Annotated[
-    FindingsFormat,
-    typer.Option("--output-format", help="For people, programs or services; text is full."),
-]
-Sharpness = Annotated[
-    list[str] | None,
-    typer.Option(help="The k of relaxed fixes, as in sigmoid(k * x): 20, or LF203=5 for a rule."),
-]
-Kernel = Annotated[
-    list[str] | None, typer.Option(help="Another smooth shape for a rule: LF203=smoothstep.")
-]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option("--input", help="An input, such as 'y_pred=float32[8,10] in (0,1)'."),
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
-]
-ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Findings are no failure.")]
-
-
-class Sandbox(str, Enum):
-    REQUIRE = "require"
-    AUTO = "auto"
-    OFF = "off"
-
-
-InSandbox = Annotated[
-    Sandbox,
-    typer.Option(
-        "--sandbox",
-        help="The fences around a loss that runs: all or nothing runs, what there is, limits only.",
-    ),
-]
-OnDevice = Annotated[Device, typer.Option(help="Where losses are run.")]
 
 
 def run() -> int:
@@ -122,6 +71,29 @@ def run() -> int:
 
 def _names(values: list[str] | None) -> tuple[str, ...]:
     return tuple(name for text in values or () for name in text.split(",") if name)
+
+
+def _flags(
+    select: list[str] | None,
+    ignore: list[str] | None,
+    allow: list[str] | None,
+    sharpness: list[str] | None,
+    kernel: list[str] | None,
+    exclude: list[str] | None,
+    config: str | None,
+    no_config: bool,
+) -> Flags:
+    """The options that commands which rewrite share."""
+    return flags_from(
+        select=_names(select),
+        ignore=_names(ignore),
+        allow=_names(allow),
+        sharpness=_names(sharpness) or None,
+        kernels=_names(kernel),
+        exclude=_names(exclude),
+        config=config,
+        isolated=no_config,
+    )
 
 
 @app.callback(invoke_without_command=True)
@@ -221,10 +193,7 @@ def rewrite(
             help="Run both versions of each loss; on where a framework is installed.",
         ),
     ] = None,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
-    ] = None,
+    allow: Allow = None,
     sharpness: Sharpness = None,
     kernel: Kernel = None,
     select: Select = None,
@@ -241,22 +210,13 @@ def rewrite(
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
+    jobs: AtATime = 1,
     output_format: OutputFormat = Format.TEXT,
 ) -> int:
     """Show each fix as a diff, with its reason, contract and verdict; --write writes it."""
     from lossfix.cli.rewriting import rewrite_paths
 
-    flags = flags_from(
-        select=_names(select),
-        ignore=_names(ignore),
-        allow=_names(allow),
-        sharpness=_names(sharpness) or None,
-        kernels=_names(kernel),
-        exclude=_names(exclude),
-        config=config,
-        isolated=no_config,
-    )
+    flags = _flags(select, ignore, allow, sharpness, kernel, exclude, config, no_config)
     return rewrite_paths(
         paths,
         write=write,
@@ -278,10 +238,7 @@ def report(
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="Where the page goes.")
     ] = "lossfix-report.html",
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
-    ] = None,
+    allow: Allow = None,
     sharpness: Sharpness = None,
     kernel: Kernel = None,
     select: Select = None,
@@ -292,22 +249,13 @@ def report(
     device: OnDevice = Device.AUTO,
     sandbox: InSandbox = Sandbox.AUTO,
     inputs: Inputs = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Losses to run at a time.")] = 1,
+    jobs: AtATime = 1,
 ) -> int:
     """Write an HTML page of every fix with its verdict and a plot. The code stays as it is."""
     from lossfix.cli.reporting import report_paths
     from lossfix.verify import Options
 
-    flags = flags_from(
-        select=_names(select),
-        ignore=_names(ignore),
-        allow=_names(allow),
-        sharpness=_names(sharpness) or None,
-        kernels=_names(kernel),
-        exclude=_names(exclude),
-        config=config,
-        isolated=no_config,
-    )
+    flags = _flags(select, ignore, allow, sharpness, kernel, exclude, config, no_config)
     options = Options(device=device.value, inputs=tuple(inputs or ()), sandbox=sandbox.value)
     return report_paths(paths, output, flags, options, jobs)
 
@@ -343,10 +291,7 @@ def migrate(
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Commit beside changes that are not committed.")
     ] = False,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="A contract (relaxed, monotone, bounded, straight-through) or a rule."),
-    ] = None,
+    allow: Allow = None,
     sharpness: Sharpness = None,
     kernel: Kernel = None,
     select: Select = None,
@@ -378,16 +323,7 @@ def migrate(
     from lossfix.cli.migrating import migrate as migrated
     from lossfix.cli.wanted import Wanted
 
-    flags = flags_from(
-        select=_names(select),
-        ignore=_names(ignore),
-        allow=_names(allow),
-        sharpness=_names(sharpness) or None,
-        kernels=_names(kernel),
-        exclude=_names(exclude),
-        config=config,
-        isolated=no_config,
-    )
+    flags = _flags(select, ignore, allow, sharpness, kernel, exclude, config, no_config)
     wanted = Wanted(
         root,
         until,
