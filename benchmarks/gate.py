@@ -15,6 +15,7 @@ from pathlib import Path
 from lossfix.errors import SourceError
 from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
+from lossfix.graph.reach import may_reach_framework
 from lossfix.rules.find import find_in
 from lossfix.rules.registry import all_rules
 from lossfix.rules.words import words_of
@@ -44,7 +45,12 @@ def main() -> int:
         except (SourceError, SyntaxError, ValueError, RecursionError):
             continue
         gated: Found = set()
-        if may_hold_a_loss(data) and words_of(all_rules()).in_file(source.text, str(path)):
+        place = os.path.abspath(path)
+        if (
+            may_hold_a_loss(data)
+            and words_of(all_rules()).in_file(source.text, place)
+            and may_reach_framework(source.text, place, packages)
+        ):
             passed += 1
             gated = _found(source, packages, gated=True)
         both += len(bare & gated)

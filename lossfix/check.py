@@ -10,6 +10,7 @@ from pathlib import Path
 from lossfix.errors import RuleError, SourceError
 from lossfix.graph.module import NO_OVERRIDES, Module
 from lossfix.graph.packages import Packages
+from lossfix.graph.reach import may_reach_framework
 from lossfix.report.rows import FileRow, FindingRow, State, finding_row, in_cell, span_row
 from lossfix.rules.find import find_in
 from lossfix.rules.findings import SUPPRESSED, Finding
@@ -44,7 +45,7 @@ def check_file(
     packages = packages or Packages()
     packages.clear_reads()
     try:
-        source = open_source(path, function, rules, data)
+        source = open_source(path, function, rules, data, packages)
         if isinstance(source, FileRow):
             return source
         findings = findings_of(source, rules, function, packages, roles)
@@ -60,9 +61,14 @@ def check_file(
     if function is None:
         rows, suppressed = with_problems(rows, suppressed, findings, source, rules)
     state = State.FINDINGS if rows else State.CLEAN
-    reads = tuple(sorted(packages.reads - {os.path.abspath(path)}))
     rows, suppressed = placed(rows, source), placed(suppressed, source)
+    reads = _reads(packages, path)
     return FileRow(str(path), state, "", rows, suppressed=suppressed, reads=reads)
+
+
+def _reads(packages: Packages, path: Path) -> tuple[str, ...]:
+    """The other files that the answer about a file rests on."""
+    return tuple(sorted(packages.reads - {os.path.abspath(path)}))
 
 
 def with_problems(
@@ -108,8 +114,9 @@ def open_source(
     function: str | None = None,
     rules: Sequence[Rule] = (),
     data: bytes | None = None,
+    packages: Packages | None = None,
 ) -> Source | FileRow:
-    """The file's text; a finished row where its bytes show that there is nothing to look at.
+    """The file's text; a finished row where it shows by itself that there is nothing to look at.
 
     Raises SourceError where it cannot be read, decoded or parsed.
     """
@@ -123,6 +130,11 @@ def open_source(
         return FileRow(str(path), State.SKIPPED, OTHER_LANGUAGE)
     if function is None and not may_hold_a_finding(source.text, path, rules):
         return FileRow(str(path), State.SKIPPED, NO_LOSS)
+    if function is None and not may_speak_to_lossfix(source.text):
+        packages = packages or Packages()
+        if not may_reach_framework(source.text, os.path.abspath(path), packages):
+            reads = _reads(packages, path)
+            return FileRow(str(path), State.SKIPPED, NO_FRAMEWORK, reads=reads)
     return source
 
 

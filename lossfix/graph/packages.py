@@ -72,15 +72,15 @@ class Packages:
             oldest, _ = self._files.popitem(last=False)
             self._texts.pop(oldest, None)
 
-    def resolve(self, index: Index, qualified: str, steps: int = 0) -> Found | None:
-        """What `qualified`, as an import of `index` binds it, leads to; None where unknown."""
-        if steps > _MOST_STEPS or not index.path:
+    def resolve(self, source: str, qualified: str, steps: int = 0) -> Found | None:
+        """What `qualified`, as an import of the file `source` has it, leads to; None if unknown."""
+        if steps > _MOST_STEPS or not source:
             return None
         if not qualified.startswith(".") and is_framework(qualified):
             return Found(None, qualified=qualified)
-        for path, rest in self._candidates(index.path, qualified):
+        for path, rest in self._candidates(source, qualified):
             home = self._file(path)
-            if home is None or home.path == index.path:
+            if home is None or home.path == source:
                 continue
             if len(rest) in (1, 2) or rest[0] in home.imports:
                 return self._inside(home, rest, steps)
@@ -91,7 +91,7 @@ class Packages:
         found: list[Found] = []
         for module in index.stars:
             dot = "." if module.strip(".") else ""
-            each = self.resolve(index, f"{module}{dot}{name}", steps + 1)
+            each = self.resolve(index.path, f"{module}{dot}{name}", steps + 1)
             known = each is not None and (not each.qualified or resolve(each.qualified))
             if each is not None and known:
                 found.append(each)
@@ -101,25 +101,25 @@ class Packages:
         agreed = len(columns) == 1 and all(each.qualified for each in found)
         return replace(found[0], sure=agreed and all(each.sure for each in found))
 
-    def hands_on_framework(self, index: Index, qualified: str) -> bool:
-        """Whether an import leads to a framework, or to a file that star-imports one."""
-        key = (os.path.dirname(index.path), qualified)
+    def hands_on_framework(self, source: str, qualified: str) -> bool:
+        """Whether an import of a file leads to a framework, or to a file that star-imports one."""
+        key = (os.path.dirname(source), qualified)
         if key not in self._handing:
             before, self.reads = self.reads, set()
-            found = self._hands_on(index, qualified)
+            found = self._hands_on(source, qualified)
             self._handing[key] = found, frozenset(self.reads)
             self.reads = before
         found, reads = self._handing[key]
         self.reads |= reads
         return found
 
-    def _hands_on(self, index: Index, qualified: str) -> bool:
-        if not any(self._mentions(path) for path, _ in self._candidates(index.path, qualified)):
+    def _hands_on(self, source: str, qualified: str) -> bool:
+        if not any(self._mentions(path) for path, _ in self._candidates(source, qualified)):
             return False
-        found = self.resolve(index, qualified)
+        found = self.resolve(source, qualified)
         if found is not None:
             return found.home is None
-        homes = self._candidates(index.path, f"{qualified}.x")
+        homes = self._candidates(source, f"{qualified}.x")
         home = next((self._file(path) for path, rest in homes if rest == ("x",)), None)
         return home is not None and any(map(is_framework, home.stars))
 
@@ -145,7 +145,7 @@ class Packages:
             return Found(home, value=home.globals[name])
         bound = home.imports.get(rest[0], ())
         if len(bound) == 1:
-            return self.resolve(home, ".".join([bound[0], *rest[1:]]), steps + 1)
+            return self.resolve(home.path, ".".join([bound[0], *rest[1:]]), steps + 1)
         if not bound and len(rest) == 1 and home.stars:
             return self.star(home, name, steps)
         return None

@@ -17,7 +17,7 @@ from lossfix.graph.express import is_shape
 from lossfix.graph.index import Index, Place, defaults_of, is_followed, is_number, is_static
 from lossfix.graph.lift import Lifter
 from lossfix.graph.lifting import Ran
-from lossfix.graph.names import BACKENDS, dotted, is_framework
+from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import (
     CALLABLE,
     CONST,
@@ -32,6 +32,7 @@ from lossfix.graph.nodes import (
 from lossfix.graph.number import Numbering
 from lossfix.graph.objects import Objects
 from lossfix.graph.packages import Found, Packages
+from lossfix.graph.reach import leads_to_framework
 from lossfix.graph.vocabulary import resolve
 
 _DEEPEST = 5  # calls within calls
@@ -77,12 +78,14 @@ class Surroundings:
 
     def reaches_framework(self) -> bool:
         """Whether the file imports a framework, itself or by what its package hands on."""
-        if _imports_framework(self.index) or not self.index.path:
-            return True
-        imported = {name for names in self.index.imports.values() for name in names}
-        if any(self.packages.hands_on_framework(self.index, name) for name in imported):
-            return True
-        return bool(self.index.stars)
+        index = self.index
+        bound = [(local, name) for local, names in index.imports.items() for name in names]
+        stars = [("*", module) for module in index.stars]
+        return (
+            not index.path
+            or index.backend
+            or leads_to_framework([*bound, *stars], index.path, self.packages)
+        )
 
     @contextmanager
     def following(self, follows: bool) -> Iterator[None]:
@@ -162,7 +165,7 @@ class Surroundings:
         key = (id(home), qualified)
         if key not in self._imported:
             self._imported[key] = None
-            found = self.packages.resolve(home, qualified)
+            found = self.packages.resolve(home.path, qualified)
             self._imported[key] = self._value_of(found) if found is not None else None
         return self._imported[key]
 
@@ -308,18 +311,6 @@ class Surroundings:
             if extra is not None:
                 found[extra.arg] = self.numbers.opaque(f"*{extra.arg}", (), None, None)
         return found if known <= set(found) else None
-
-
-def _imports_framework(index: Index) -> bool:
-    """Whether a file names a framework in an import, or a backend by convention."""
-    return (
-        index.backend
-        or any(
-            name in BACKENDS or any(map(is_framework, names))
-            for name, names in index.imports.items()
-        )
-        or any(map(is_framework, index.stars))
-    )
 
 
 def _computes(function: Function) -> bool:

@@ -7,6 +7,7 @@ import pytest
 
 from lossfix.graph.module import Module
 from lossfix.graph.packages import Packages
+from lossfix.graph.reach import may_reach_framework
 from lossfix.rules.find import find_in
 from lossfix.rules.registry import all_rules
 from lossfix.rules.words import words_of
@@ -24,9 +25,13 @@ def findings(path, gated):
     source = decode(path, data)
     place = os.path.abspath(path)
     words = words_of(RULES)
-    if gated and not (may_hold_a_loss(data) and words.in_file(source.text, place)):
-        return []
     packages = Packages()
+    if gated and not (
+        may_hold_a_loss(data)
+        and words.in_file(source.text, place)
+        and may_reach_framework(source.text, place, packages)
+    ):
+        return []
     module = Module(packages.index(place, source.text), packages)
     text = Text(source.text)
     worth = words.units(module.index, text) if gated else None
