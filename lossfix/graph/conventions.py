@@ -9,6 +9,7 @@ from itertools import pairwise
 from lossfix.graph.nodes import Role
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[\W_]+")
+_MOST_NAMES = 100_000  # that are remembered
 
 _LOSS_WORDS = frozenset(
     "loss losses lossfn objective criterion nll bce cce cost elbo crossentropy xent divergence "
@@ -37,13 +38,16 @@ _SMALL = re.compile(r"(?:^|[._])(?:eps|epsilon|smooth|smoothing|tiny|delta|fuzz)
 _LOSS_METHODS = frozenset({"call", "__call__", "forward", "loss", "compute_loss", "loss_fn"})
 
 
-def words(name: str) -> list[str]:
-    """`FocalLoss2d` -> ["focal", "loss2d"]; `y_pred` -> ["y", "pred"]."""
-    found = [word.lower() for word in _WORD.split(name) if word]
-    return [word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found]
+@lru_cache(maxsize=_MOST_NAMES)
+def words(name: str) -> tuple[str, ...]:
+    """`FocalLoss2d` -> ("focal", "loss2d"); `y_pred` -> ("y", "pred")."""
+    found = (word.lower() for word in _WORD.split(name) if word)
+    return tuple(
+        word if word in _METRIC_WORDS else word.rstrip("0123456789") or word for word in found
+    )
 
 
-@lru_cache(maxsize=100_000)
+@lru_cache(maxsize=_MOST_NAMES)
 def speaks_of_loss(name: str) -> bool:
     if _MAY_SPEAK.search(name) is None:
         return False

@@ -22,8 +22,10 @@ _ENTRY_POINTS = frozenset({"evaluate", "compute", "calculate", "apply"})
 
 def is_keras_pair(place: Place) -> bool:
     """Whether Keras can call it with (y_true, y_pred)."""
-    own = [a.arg for a in place.tree.args.args]
-    return tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
+    own = place.tree.args.args
+    if len(own) < len(KERAS_PAIR):
+        return False
+    return KERAS_PAIR in ((own[-2].arg, own[-1].arg), (own[0].arg, own[1].arg))
 
 
 def is_test(place: Place) -> bool:

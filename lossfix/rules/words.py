@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 
 from lossfix.graph.conventions import speaks_of_loss
 from lossfix.graph.index import Index, Place
@@ -21,6 +21,7 @@ from lossfix.graph.nodes import Kind
 from lossfix.graph.vocabulary import OPS, resolve
 from lossfix.rules.rule import Rule, Scope
 from lossfix.rules.terms import Apply, Const, subterms
+from lossfix.source.spelled import Spelled
 from lossfix.source.text import Text
 
 _BY_OPERATOR = frozenset(
@@ -35,7 +36,7 @@ _METHODS = {
 _EVERYWHERE = _BY_OPERATOR | {"mean", "sum", "max", "min", "reshape", "maximum", "minimum"}
 """Ops that make no finding by themselves."""
 
-_HALVES = (".5", "/2", "/ 2")
+_HALVES = frozenset({".5", "/2", "/ 2"})
 """What stands in a text that writes a root as a power; plain texts, and no words."""
 
 _LAYERS = {"softmax": ("Softmax",), "sigmoid": ("Sigmoid",)}
@@ -49,14 +50,32 @@ _LOSS_ARGUMENT = re.compile(
     r"(?:(?<!\w)(?=loss\w*=[^=])|[(,]\s*)loss(?:es|_fn|_func|_function)?\s*=[^=]"
 )
 """A loss that is handed over by a keyword, and none that is assigned as assignments are spaced."""
-_GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Words of which one must stand in a text: called, or named where that does, or in any way."""
+
+    called: frozenset[str]
+    named: frozenset[str]
+    parts: frozenset[str]
+
+    def stands_in(self, part: Spelled) -> bool:
+        return (
+            not self.called.isdisjoint(part.called)
+            or any(map(part.names, self.named))
+            or any(text in part.text for text in self.parts)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One rewrite's needs: a word of each group, and each of the numbers."""
+    """One rewrite's needs: a word of each group, and each of the numbers.
 
-    groups: frozenset[frozenset[str]]
+    The groups that are looked up soonest, those of calls, come first.
+    """
+
+    groups: tuple[Group, ...]
     numbers: frozenset[float]
 
 
@@ -85,7 +104,7 @@ class Words:
             for term in subterms(rewrite.before)
             if isinstance(term, Apply)
         }
-        self.ops = sorted({word for op in ops - _EVERYWHERE for word in _spellings(op)})
+        self.ops = _group(word for op in ops - _EVERYWHERE for word in _spellings(op))
         self.needs = tuple(need for need in needs if not _implied(need, needs))
 
     def in_file(self, content: str, path: str) -> bool:
@@ -97,7 +116,7 @@ class Words:
             or _computes_gradient(spelled)
             or any(map(speaks_of_loss, set(_FUNCTIONS.findall(content))))
             or any(map(speaks_of_loss, set(_CLASSES.findall(content))))
-            or any(map(partial(_may_stand_in, spelled), self.needs))
+            or any(_may_stand_in(spelled, need) for need in self.needs)
         )
 
     def _may_train(self, part: Spelled) -> bool:
@@ -106,7 +125,7 @@ class Words:
             return True
         if not _computes_gradient(part):
             return False
-        return "compile" in part.text or " / " in part.text or any(map(part.has, self.ops))
+        return "compile" in part.text or " / " in part.text or self.ops.stands_in(part)
 
     def units(self, index: Index, text: Text) -> Worth:
         """The units that may hold a finding by themselves."""
@@ -159,14 +178,14 @@ def _computes_gradient(part: Spelled) -> bool:
 
 
 def _may_stand_in(spelled: Spelled, need: Need) -> bool:
-    return all(any(map(spelled.has, group)) for group in need.groups) and all(
-        _numbered(spelled.text, number) for number in need.numbers
+    return all(group.stands_in(spelled) for group in need.groups) and all(
+        map(spelled.writes, need.numbers)
     )
 
 
 def _in_unit(needs: Sequence[Need], part: Spelled, index: Index) -> bool:
     return any(
-        all(any(map(part.has, group)) for group in need.groups)
+        all(group.stands_in(part) for group in need.groups)
         and all(_written(part, number, index) for number in need.numbers)
         for need in needs
     )
@@ -187,7 +206,19 @@ def _need(before: object) -> Need:
         for part in parts
         if isinstance(part, Const) and not isinstance(part.value, bool)
     }
-    return Need(frozenset(frozenset(_spellings(op)) for op in ops), frozenset(numbers))
+    groups = {_group(_spellings(op)) for op in ops}
+    quick = sorted(
+        groups, key=lambda group: (len(group.named) + len(group.parts), sorted(group.called))
+    )
+    return Need(tuple(quick), frozenset(numbers))
+
+
+def _group(spellings: Iterable[str]) -> Group:
+    """An activation may be named and not called: in a text, or as a layer."""
+    words = frozenset(spellings)
+    parts = words & _HALVES
+    named = frozenset(word for word in words if word.lower() in _LAYERS)
+    return Group(words - parts - named, named, parts)
 
 
 def _spellings(op: str) -> Iterator[str]:
@@ -202,7 +233,7 @@ def _spellings(op: str) -> Iterator[str]:
 def _implied(need: Need, needs: set[Need]) -> bool:
     """Whether a need that asks for less is there as well."""
     return any(
-        other != need and other.groups <= need.groups and other.numbers <= need.numbers
+        other != need and set(other.groups) <= set(need.groups) and other.numbers <= need.numbers
         for other in needs
     )
 
@@ -224,91 +255,9 @@ def _is_docstring(statement: ast.stmt) -> bool:
 _SAYS_NOTHING = (ast.Import, ast.ImportFrom)
 
 
-def _places(part: str, word: str) -> Iterator[int]:
-    """Where a text holds another; a loop over `find` outruns a pattern by far."""
-    place = part.find(word)
-    while place >= 0:
-        yield place
-        place = part.find(word, place + 1)
-
-
-_END = re.compile(r"(?![A-Za-z0-9_])")
-_WORD = re.compile(r"\w+")
-_LONGEST = 100  # code points of a name that is called, with what stands before its parenthesis
-_BETWEEN = " \t\r\n\f\\"  # what may stand between a name and its parenthesis
-
-
-class Spelled:
-    """What a text calls, by the last word of each name; worked out when it is asked for."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._called: set[str] | None = None
-
-    def has(self, word: str) -> bool:
-        """Whether a word stands in the text and is called.
-
-        An activation may be named instead, in a text or as a layer.
-        """
-        if word in _HALVES:
-            return word in self.text
-        if word.lower() in _LAYERS:
-            return _named(self.text, word)
-        return word in self.called
-
-    def gives_a_value(self, word: str) -> bool:
-        """Whether a name with this word in it is assigned, or is a keyword of a call."""
-        return any(_GIVEN_A_VALUE.match(self.text, place) for place in _places(self.text, word))
-
-    @property
-    def called(self) -> set[str]:
-        if self._called is None:
-            self._called = _called_in(self.text)
-        return self._called
-
-
-def _called_in(text: str) -> set[str]:
-    """The last word before each opening parenthesis; cutting there outruns a pattern by far."""
-    found: set[str] = set()
-    for before in {part[-_LONGEST:] for part in text.split("(")}:
-        last = before.rstrip(_BETWEEN).rpartition(".")[2]
-        found.add(last if last.isidentifier() else _last_word(last))
-    return found
-
-
-def _last_word(text: str) -> str:
-    backwards = _WORD.match(text[::-1])
-    return backwards.group()[::-1] if backwards else ""
-
-
-def _named(part: str, word: str) -> bool:
-    return any(
-        _END.match(part, place + len(word)) and not _continues(part, place)
-        for place in _places(part, word)
-    )
-
-
-def _continues(part: str, place: int) -> bool:
-    """Whether a letter, a digit or an underscore stands just before a place."""
-    return place > 0 and (part[place - 1].isalnum() or part[place - 1] == "_")
-
-
-_REST_OF_NUMBER = re.compile(r"(?:\.?0*)(?![\w.])")
-
-
-def _numbered(part: str, number: float) -> bool:
-    text = f"{abs(number):g}"
-    return any(
-        _REST_OF_NUMBER.match(part, place + len(text))
-        and not _continues(part, place)
-        and part[place - 1 : place] != "."
-        for place in _places(part, text)
-    )
-
-
 def _written(part: Spelled, number: float, index: Index) -> bool:
     """Whether a number is written in a part, or may be meant by a name of the file's top level."""
-    if _numbered(part.text, number):
+    if part.writes(number):
         return True
     return any(name in part.text for name in index.numbers)
 

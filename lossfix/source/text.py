@@ -7,7 +7,8 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 
 _NEWLINE = re.compile(r"\r\n|\r|\n")
 
@@ -43,7 +44,8 @@ class Text:
     @cached_property
     def line_starts(self) -> list[int]:
         if "\r" not in self.content:
-            return [0, *accumulate(len(line) + 1 for line in self.content.split("\n")[:-1])]
+            ends = accumulate(map(len, self.content.split("\n")[:-1]))
+            return [0, *map(add, ends, count(1))]  # each newline is one more
         return [0, *(m.end() for m in _NEWLINE.finditer(self.content))]
 
     @cached_property
