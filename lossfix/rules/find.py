@@ -15,6 +15,7 @@ from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit
 from lossfix.graph.number import Numbering
+from lossfix.graph.vocabulary import OPS
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match, may_fit
 from lossfix.rules.pattern import Match, Rewrite
@@ -206,7 +207,7 @@ def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
             grouped = op if rewrite.as_written else _GROUPS.get(op, op)
             for key in _MIRRORED.get(op, (grouped,)):
                 index[key].append((rule, rewrite, _SCOPES.index(rule.scope)))
-    return index
+    return {op: [*index.get(op, ()), *index.get(_GROUPS.get(op, ""), ())] for op in OPS}
 
 
 def _matches(
@@ -215,23 +216,25 @@ def _matches(
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
+        candidates = index.get(node.op)
+        if not candidates:
+            continue
         inside: list[bool | None] = [None] * len(_SCOPES)
-        for key in {node.op, _GROUPS.get(node.op, node.op)}:
-            for rule, rewrite, scope in index.get(key, ()):
-                if inside[scope] is False or not may_fit(rewrite.before, node):
+        for rule, rewrite, scope in candidates:
+            if inside[scope] is False or not may_fit(rewrite.before, node):
+                continue
+            if inside[scope] is None:
+                inside[scope] = in_scope(rule.scope, node, facts)
+            if not inside[scope]:
+                continue
+            for hit in match(rewrite, node, unit, facts, numbers):
+                if hit.conditional and not facts.active(node):
                     continue
-                if inside[scope] is None:
-                    inside[scope] = in_scope(rule.scope, node, facts)
-                if not inside[scope]:
+                if _splits_a_sum(hit):
                     continue
-                for hit in match(rewrite, node, unit, facts, numbers):
-                    if hit.conditional and not facts.active(node):
-                        continue
-                    if _splits_a_sum(hit):
-                        continue
-                    if _holds(rule, hit):
-                        yield rule, hit
-                        break
+                if _holds(rule, hit):
+                    yield rule, hit
+                    break
 
 
 def _splits_a_sum(hit: Match) -> bool:

@@ -29,7 +29,7 @@ class Spelled:
 
         Cutting the text at the parentheses outruns a pattern by far.
         """
-        ends = {part.rpartition(".")[2] for part in self.text.split("(")}
+        ends = {part.rpartition(".")[2] for part in self.text.split("(")[:-1]}
         return frozenset(map(_last_word, ends))
 
     def names(self, word: str) -> bool:
