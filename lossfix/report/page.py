@@ -32,7 +32,7 @@ def page(rows: Sequence[FileRow], title: str = "lossfix report") -> Iterator[str
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n"
-        f'<p class="soft">lossfix {lossfix.__version__}; {len(rows)} files looked at</p>\n'
+        f'<p class="soft">lossfix {lossfix.__version__}; {len(rows)} file{"s" * (len(rows) != 1)} looked at</p>\n'
     )
     findings = [row for file in shown for row in file.findings]
     yield _counts(findings)
