@@ -123,7 +123,7 @@ def _program(text: str) -> Program:
 
 
 def _only_loss(source: Source) -> str:
-    """The one loss of a file, or else its one function. Raises LossfixError where there are more."""
+    """The one loss of a file, or else its one function. Raises LossfixError where none is alone."""
     index = lifted(source, Packages()).index
     outer = {name: place for name, place in index.places.items() if place.parent is None}
     losses = [name for name, place in outer.items() if may_be_loss(place, index)]
