@@ -6,8 +6,10 @@ a second migration must have nothing to do, and undo must give the files back by
     python benchmarks/migration.py                        all of it
     python benchmarks/migration.py --until plan --copies 1 2 4          how planning grows
     python benchmarks/migration.py --until plan --copies 1 -- --engine ray
+    python benchmarks/migration.py --until verify --losses 40 -j 2      how verifying spreads
 
 With --copies it is every fourth file, so many times beside each other: the same work each time.
+With --losses it is so many of the files that show a rule, with something to run in most of them.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from typing import Any, NamedTuple
 
 from corpus import corpus, corpus_files, corpus_folder
 
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
+
 
 class Ran(NamedTuple):
     """A migration's report, and what it cost: seconds, CPU seconds, megabytes of one process."""
@@ -38,12 +42,12 @@ class Ran(NamedTuple):
     memory_mb: float
 
 
-def repository(scratch: Path, files: list[Path], copies: int) -> Path:
-    """A git repository with these files, as many times as there are copies, committed."""
+def repository(scratch: Path, folder: Path, files: list[Path], copies: int) -> Path:
+    """A git repository with these files of a folder, as often as there are copies, committed."""
     root = scratch / "repository"
     for copy in range(copies):
         for path in files:
-            place = root / f"copy{copy}" / path.relative_to(corpus_folder())
+            place = root / f"copy{copy}" / path.relative_to(folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, place)
     git(root, "init", "-q")
@@ -130,19 +134,27 @@ def told(number: int, ran: Ran) -> str:
     )
 
 
+def chosen_files(losses: int, a_part: bool) -> tuple[Path, list[Path]]:
+    """Files and the folder that they are in: of the rules' fixtures, or of the corpus."""
+    if losses:
+        shown = sorted(FIXTURES.glob("*/*.before.py"))
+        return FIXTURES, shown[:: max(1, len(shown) // losses)][:losses]
+    corpus()
+    return corpus_folder(), corpus_files()[:: 4 if a_part else 1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--copies", type=int, nargs="*", default=[])
+    parser.add_argument("--losses", type=int, default=0)
     parser.add_argument("--until", default="apply", choices=["plan", "verify", "apply"])
     parser.add_argument("--jobs", "-j", type=int, default=1)
     parser.add_argument("more", nargs="*", help="further options of migrate, after --")
     asked = parser.parse_args()
-    corpus()
-    every = corpus_files()
-    chosen = every[::4] if asked.copies else every
+    folder, chosen = chosen_files(asked.losses, asked.copies != [])
     for copies in asked.copies or [1]:
         with tempfile.TemporaryDirectory(prefix="lossfix-migration-") as scratch:
-            root = repository(Path(scratch), chosen, copies)
+            root = repository(Path(scratch), folder, chosen, copies)
             before = tree(root)
             ran = migrate(root, asked.until, asked.jobs, asked.more)
             print(told(len(before), ran), flush=True)

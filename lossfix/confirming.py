@@ -44,11 +44,16 @@ _NOT_CODE = "it is about a comment, which nothing runs"
 @contextmanager
 def confirmer_for(options: Options) -> Iterator[Confirmer]:
     """A confirmer with a worker of its own, which ends with the block. Raises VerifyError."""
+    must_run()
+    with Session(options.device) as session:
+        yield Confirmer(session, options)
+
+
+def must_run() -> None:
+    """Raises VerifyError where no loss can be run."""
     why_not = blocked()
     if why_not:
         raise VerifyError(f"nothing can be confirmed: {why_not}")
-    with Session(options.device) as session:
-        yield Confirmer(session, options)
 
 
 class Confirmer:

@@ -15,6 +15,7 @@ from lossfix.cli.options import (
     Allow,
     AtATime,
     ConfigFile,
+    Confirmed,
     Device,
     Exclude,
     ExitZero,
@@ -201,9 +202,7 @@ def rewrite(
     exclude: Exclude = None,
     config: ConfigFile = None,
     no_config: NoConfig = False,
-    confirmed: Annotated[
-        bool, typer.Option("--confirmed", help="Fix only what shows when the loss is run.")
-    ] = False,
+    confirmed: Confirmed = False,
     interactive: Annotated[
         bool, typer.Option("--interactive", "-i", help="Ask for each fix.")
     ] = False,
@@ -274,6 +273,7 @@ def migrate(
     include_not_run: Annotated[
         bool, typer.Option("--include-not-run", help="Write fixes that could not be run, too.")
     ] = False,
+    confirmed: Confirmed = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Do again what failed or could not be run.")
     ] = False,
@@ -347,6 +347,7 @@ def migrate(
         timeout,
         output_format.value,
         exit_zero,
+        confirmed,
     )
     return migrated(wanted, flags)
 

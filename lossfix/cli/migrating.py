@@ -12,6 +12,7 @@ from lossfix.cli.exits import CLEAN, ERROR
 from lossfix.cli.landing import land, report, say
 from lossfix.cli.wanted import Wanted
 from lossfix.config import Flags
+from lossfix.confirming import must_run
 from lossfix.errors import MigrateError, VerifyError
 from lossfix.globs import Glob
 from lossfix.migrate.choices import EngineName, Until
@@ -39,6 +40,8 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
     asked = Asked(setup, flags, wanted.until, wanted.keep_unrun)
     if wanted.until is not Until.PLAN:
         _device_there(wanted.device)
+        if wanted.confirmed:
+            must_run()
     if wanted.commit and wanted.until is not Until.APPLY:
         raise MigrateError("--commit commits what is written; say --until apply as well")
     journal = Journal(root)
@@ -63,7 +66,9 @@ def migrate(wanted: Wanted, flags: Flags) -> int:
 
 def _setup(wanted: Wanted, root: Path) -> Setup:
     setup = Setup(str(root), wanted.device, wanted.inputs)
-    setup = setup._replace(sandbox=wanted.sandbox, curves=wanted.html is not None)
+    setup = setup._replace(
+        sandbox=wanted.sandbox, curves=wanted.html is not None, confirmed=wanted.confirmed
+    )
     return setup if wanted.timeout_s is None else setup._replace(timeout_s=wanted.timeout_s)
 
 

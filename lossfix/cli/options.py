@@ -68,6 +68,9 @@ Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, help="Processes; by default one a processor for many."),
 ]
+Confirmed = Annotated[
+    bool, typer.Option("--confirmed", help="Fix only what shows when the loss is run.")
+]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Findings are no failure.")]
 InSandbox = Annotated[
     Sandbox,

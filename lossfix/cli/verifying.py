@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from lossfix.check import lifted
 from lossfix.cli.exits import CLEAN, ERROR, FINDINGS
 from lossfix.cli.output import write_output
 from lossfix.cli.progress import progress
 from lossfix.cli.targets import parse_target
 from lossfix.errors import LossfixError, VerifyError
+from lossfix.graph.kinds import may_be_loss
+from lossfix.graph.packages import Packages
 from lossfix.proving import Prover, rules_at
 from lossfix.report.alone import alone, alone_text
 from lossfix.report.as_json import dumps, why_json
@@ -15,7 +18,7 @@ from lossfix.report.formats import JSON
 from lossfix.report.verdict_text import verdict_text
 from lossfix.report.why_text import why_text
 from lossfix.rules.contracts import CONTRACTS, Bounded, Contract, Meaning, Relaxed
-from lossfix.source.files import read_source
+from lossfix.source.files import Source, read_source
 from lossfix.verify import Options, Outcome, Program
 
 _EXITS = {Outcome.VERIFIED: CLEAN, Outcome.REFUTED: FINDINGS, Outcome.NOT_RUN: ERROR}
@@ -113,9 +116,19 @@ def _contract(name: str, bound: float | None) -> Contract:
 
 
 def _program(text: str) -> Program:
-    """Raises SourceError where the file cannot be read, LossfixError without a function."""
+    """Raises SourceError where the file cannot be read, LossfixError where no function is meant."""
     target = parse_target(text)
-    if target.function is None:
-        raise LossfixError(f"{text}: name one function, as in losses.py::my_loss")
     source = read_source(target.path)
-    return Program(source.text, str(target.path), target.function)
+    return Program(source.text, str(target.path), target.function or _only_loss(source))
+
+
+def _only_loss(source: Source) -> str:
+    """The one loss of a file, or else its one function. Raises LossfixError where none is alone."""
+    index = lifted(source, Packages()).index
+    outer = {name: place for name, place in index.places.items() if place.parent is None}
+    losses = [name for name, place in outer.items() if may_be_loss(place, index)]
+    found = losses if len(losses) == 1 else list(outer)
+    if len(found) == 1:
+        return found[0]
+    held = f"; its functions are: {', '.join(found)}" if found else "; it holds none"
+    raise LossfixError(f"{source.path}: name one function, as in losses.py::my_loss{held}")

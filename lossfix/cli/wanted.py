@@ -34,3 +34,4 @@ class Wanted:
     timeout_s: float | None = None
     output_format: str = "full"
     exit_zero: bool = False
+    confirmed: bool = False

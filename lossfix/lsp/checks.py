@@ -16,10 +16,11 @@ from lossfix.graph.packages import Packages
 from lossfix.lsp.options import Applied, Configurations
 from lossfix.lsp.places import Subject
 from lossfix.report.rows import FileRow, State
+from lossfix.rules.match import forget_operands
 from lossfix.source.text import Text
 
 _T = TypeVar("_T")
-_COLLECT_EVERY = 50  # checks; trees hold no cycles, and walking them costs more than parsing
+_COLLECT_EVERY = 25  # checks: what each leaves behind holds a whole tree
 
 
 class Superseded(Exception):
@@ -104,6 +105,7 @@ class Checks:
         self._current[uri] = found
         self._count += 1
         if self._count % _COLLECT_EVERY == 0:
+            forget_operands()
             gc.collect()
         return found
 

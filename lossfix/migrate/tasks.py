@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from lossfix.cache.packed import packed, unpacked
 from lossfix.cache.stamps import digest_of
+from lossfix.confirming import Confirmer
 from lossfix.graph.packages import Packages
 from lossfix.job import Globs
 from lossfix.mend import Settings, Stage, mend_in_stages
@@ -39,6 +40,7 @@ class Setup(NamedTuple):
     timeout_s: float = Options().timeout_s  # of wall time, for each verification
     sandbox: str = Options().sandbox
     curves: bool = False  # each verdict carries what a plot is drawn from
+    confirmed: bool = False  # only what shows when the original is run is fixed
 
 
 class Task(NamedTuple):
@@ -81,10 +83,10 @@ def at_work(setup: Setup, tied: bool = True) -> Iterator[Callable[[Any], Any]]:
         sandbox=setup.sandbox,
     )
     with Prover(options, curves=setup.curves) as prover:
-        yield lambda item: _answer(_task(item), packages, prover, setup.root)
+        yield lambda item: _answer(_task(item), packages, prover, setup)
 
 
-def _answer(task: Task, packages: Packages, prover: Prover, root: str) -> Any:
+def _answer(task: Task, packages: Packages, prover: Prover, setup: Setup) -> Any:
     """None where the file is not what the task is about."""
     path = Path(task.path)
     try:
@@ -95,11 +97,14 @@ def _answer(task: Task, packages: Packages, prover: Prover, root: str) -> Any:
         return None
     wanted = frozenset(task.codes)
     rules = tuple(rule for rule in every_rule() if rule.code in wanted)
+    verifies = task.step == VERIFY
+    confirms = verifies and setup.confirmed
     settings = Settings(
         rules=steered(rules, task.rule_sharpness, task.kernels),
         allow=frozenset(task.allow),
         sharpness=task.sharpness,
-        prover=prover if task.step == VERIFY else None,
+        prover=prover if verifies else None,
+        confirmer=Confirmer(prover.session(), prover.options) if confirms else None,
         roles=RoleOverrides(*task.roles),
         keep_unrun=task.keep_unrun,
         packages=packages,
@@ -110,7 +115,7 @@ def _answer(task: Task, packages: Packages, prover: Prover, root: str) -> Any:
         said = " ".join(str(error).split())[:200]
         reason = f"{task.path}: lossfix failed here, {type(error).__name__}: {said}"
         return [packed(FileRow(task.path, State.FAILED, f"{reason}; left as it was")), []]
-    reads = tuple(os.path.relpath(read, root) for read in mended.row.reads)
+    reads = tuple(os.path.relpath(read, setup.root) for read in mended.row.reads)
     row = replace(mended.row, diff="", reads=reads)
     return [packed(row), [[stage.code, stage.data.decode("latin-1")] for stage in mended.stages]]
 

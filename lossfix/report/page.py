@@ -14,6 +14,7 @@ from importlib.resources import files
 import lossfix
 from lossfix.report.plot import curve_svg
 from lossfix.report.rows import FileRow, FindingRow, State, opt_in
+from lossfix.report.text import counted
 from lossfix.report.verdict_text import cut, numbers, verdict_line
 from lossfix.rules.contracts import Meaning
 
@@ -25,6 +26,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
 
 def page(rows: Sequence[FileRow], title: str = "lossfix report") -> Iterator[str]:
     """The page in pieces, file by file, to be written one after the other in UTF-8."""
+    looked = counted(len(rows), "file")
     shown = [row for row in rows if row.diff or row.findings or row.state is State.FAILED]
     yield (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -32,7 +34,7 @@ def page(rows: Sequence[FileRow], title: str = "lossfix report") -> Iterator[str
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f"<title>{escape(title)}</title>\n<style>\n{_asset('page.css')}</style>\n</head>\n<body>\n"
         f"<h1>{escape(title)}</h1>\n"
-        f'<p class="soft">lossfix {lossfix.__version__}; {len(rows)} files looked at</p>\n'
+        f'<p class="soft">lossfix {lossfix.__version__}; {looked} looked at</p>\n'
     )
     findings = [row for file in shown for row in file.findings]
     yield _counts(findings)

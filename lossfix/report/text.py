@@ -74,13 +74,13 @@ def _summary(files: Sequence[FileRow]) -> list[str]:
     rows = [row for file in checked for row in file.findings]
     if not checked:
         return [f"Nothing was checked{_beside(files)}."]
-    where = _count(len(checked), "file")
+    where = counted(len(checked), "file")
     if not rows:
         return [f"No findings in {where}{_beside(files)}."]
     by_default = sum(row.fix and not opt_in(row) for row in rows)
     asked = sum(row.fix and bool(opt_in(row)) for row in rows)
     fixes = f"{by_default} fixed by `lossfix rewrite`, {asked} more with --allow"
-    shown = f"{_count(len(rows), 'finding')} in {where}; {fixes}{_confirmations(rows)}"
+    shown = f"{counted(len(rows), 'finding')} in {where}; {fixes}{_confirmations(rows)}"
     return [f"{shown}{_beside(files)}."]
 
 
@@ -100,14 +100,14 @@ def _beside(files: Sequence[FileRow]) -> str:
     known = sum(len(file.known) for file in files)
     parts = [f"; {suppressed} suppressed"] if suppressed else []
     parts += [f"; {known} in the baseline"] if known else []
-    parts += [f"; {_count(number, 'file')}: {reason}" for reason, number in skipped.items()]
+    parts += [f"; {counted(number, 'file')}: {reason}" for reason, number in skipped.items()]
     failed = sum(file.state is State.FAILED for file in files)
     if failed:
-        parts.append(f"; {_count(failed, 'file')} could not be read")
+        parts.append(f"; {counted(failed, 'file')} could not be read")
     return "".join(parts) or ("" if files else ": no Python files there")
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
@@ -126,10 +126,10 @@ def rewrite_summary(files: Sequence[FileRow], written: bool) -> str:
     if not checked:
         return f"Nothing was checked{_beside(files)}."
     if not changed:
-        return f"Nothing to rewrite in {_count(len(checked), 'file')}{_beside(files)}."
+        return f"Nothing to rewrite in {counted(len(checked), 'file')}{_beside(files)}."
     done = "written" if written else "nothing written; --write writes it"
     fixes = "1 fix" if fixed == 1 else f"{fixed} fixes"
-    return f"{fixes} in {_count(len(changed), 'file')}; {done}{_beside(files)}."
+    return f"{fixes} in {counted(len(changed), 'file')}; {done}{_beside(files)}."
 
 
 def _note(row: FindingRow) -> list[str]:

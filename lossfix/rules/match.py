@@ -191,6 +191,12 @@ def factors(node: Node) -> tuple[bool, tuple[_Signed, ...]]:
     return False, (_Signed(node),)
 
 
+def forget_operands() -> None:
+    """Drop what is remembered of values: they hold the trees of the files they are of."""
+    operands.cache_clear()
+    factors.cache_clear()
+
+
 def _flip(operand: _Signed) -> _Signed:
     return _Signed(operand.node, not operand.negative, operand.inverse)
 

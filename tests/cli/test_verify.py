@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 SEED = Path(__file__).parents[2] / "fixtures" / "seed"
+TWO_LOSSES = SEED.parent / "wild" / "gan.before.py"
 pytestmark = pytest.mark.tensorflow
 
 
@@ -110,7 +111,7 @@ def test_a_bounded_pair_is_held_to_its_bound(lossfix, tmp_path, bound, code):
         ([loss("batch_mean", "batch_mean_loss")] * 2 + ["--bound", "1"], "add --contract bounded"),
         (["nope.py::f", "nope.py::g"], "there is no such file"),
         ([loss("batch_mean", "f"), loss("batch_mean", "g")], "there is no function"),
-        ([str(SEED / "batch_mean.py"), str(SEED / "batch_mean.py")], "name one function"),
+        ([str(TWO_LOSSES), str(TWO_LOSSES)], "name one function"),
         ([loss("batch_mean", "batch_mean_loss")] * 2 + ["--contract", "best"], "no contract"),
         (
             [loss("batch_mean", "batch_mean_loss")] * 2
@@ -123,6 +124,13 @@ def test_what_cannot_be_verified_is_not_run(lossfix, arguments, said):
     ran = lossfix("verify", *arguments)
     assert ran.code == 2
     assert said in ran.err + ran.out
+
+
+def test_the_only_loss_of_a_file_needs_no_name(lossfix):
+    file = f"{SEED / 'overflow_exp.py'}"
+    assert lossfix("why", file).out == lossfix("why", f"{file}::overflow_exp").out
+    said = lossfix("why", str(TWO_LOSSES)).err
+    assert "discriminator" in said.partition("its functions are: ")[2]
 
 
 @pytest.mark.parametrize("command", ["verify", "why"])

@@ -1,6 +1,8 @@
 """Checks of texts that move on."""
 
+import ast
 import asyncio
+import gc
 import threading
 from dataclasses import dataclass
 
@@ -60,6 +62,21 @@ async def test_a_text_that_is_known_is_not_checked_again(monkeypatch):
     assert await checks.current(document) is first
     checks.forget_answers()
     assert await checks.current(document) is not first
+    checks.stop()
+
+
+async def test_the_trees_of_old_texts_are_let_go():
+    def trees():
+        return sum(isinstance(each, ast.Module) for each in gc.get_objects())
+
+    checks = Checks(Configurations())
+    document, most = Open(Text(SEED)), []
+    for version in range(1, 101):
+        document.version, document.text = version, Text(SEED.replace("-tf", f"-{version} * tf"))
+        await checks.current(document)
+        most.append(trees())
+    assert max(most[50:]) <= max(most[:50])
+    assert max(most) - most[0] < 40
     checks.stop()
 
 

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.vscode
 _ROOT = Path(__file__).parents[2]
 _EXTENSION = _ROOT / "editors" / "vscode"
 _FOLDER = "LOSSFIX_VSCODE"
+_VERIFIES = importlib.util.find_spec("tensorflow") is not None
 
 
 @pytest.fixture(scope="module")
@@ -114,31 +115,61 @@ def _wait_for(address):
     raise AssertionError("code-server did not start")
 
 
-def test_a_loss_is_mended_in_vs_code(parts, code_server, tmp_path):
+def drive(scene, parts, code_server, tmp_path):
+    """What was seen on the way through a scene of `drive.mjs`."""
     address, work = code_server
-    verifies = importlib.util.find_spec("tensorflow") is not None
     screenshots = Path(os.environ.get("LOSSFIX_SCREENSHOTS") or tmp_path)
     seen_path = tmp_path / "seen.json"
     subprocess.run(
         [
-            *("node", str(_EXTENSION / "test" / "drive.mjs"), str(parts), address, str(work)),
-            *(str(screenshots), shutil.which("chromium"), str(seen_path)),
-            *(["verify"] if verifies else []),
+            *("node", str(_EXTENSION / "test" / "drive.mjs"), scene, str(parts), address),
+            *(str(work), str(screenshots), shutil.which("chromium"), str(seen_path)),
+            *(["verify"] if _VERIFIES else []),
         ],
         check=True,
         timeout=900,
     )
     seen = json.loads(seen_path.read_text())
     assert "failed" not in seen, seen
+    return seen
+
+
+def test_a_loss_is_mended_in_vs_code(parts, code_server, tmp_path):
+    seen = drive("file", parts, code_server, tmp_path)
     assert seen["squiggles"] >= 1
     assert seen["status"].endswith("lossfix: 1")
     assert "LF102 cross-entropy-from-softmax" in seen["hover"]
     assert "Contract: exact" in seen["hover"]
     assert "Replace by log_softmax (exact, unverified)" in seen["menu"]
     assert "Suppress LF102 here with a reason" in seen["menu"]
-    if verifies:
+    assert "# LF102 cross-entropy-from-softmax" in seen["explained"]
+    if _VERIFIES:
         assert seen["lens"].endswith("verified")
         assert "Replace by log_softmax (exact, verified)" in seen["menuAfter"]
+        assert "log" in seen["why"]
+        assert "LF102" in seen["report"]
     assert "tf.nn.log_softmax(y_pred)" in seen["diff"]
-    assert (work / "losses.py").read_text() == MENDED
+    assert (code_server[1] / "losses.py").read_text() == MENDED
     assert seen["left"] == 0
+
+
+def test_a_cell_of_a_notebook_is_mended_in_vs_code(parts, code_server, tmp_path):
+    place = code_server[1] / "losses.ipynb"
+    head, loss = SEED.split("\n\n\n")
+    place.write_text(notebook_text(head, "%matplotlib inline", loss))
+    seen = drive("notebook", parts, code_server, tmp_path)
+    assert "Replace by log_softmax (exact, unverified)" in seen["menu"]
+    cells = ["".join(cell["source"]) for cell in json.loads(place.read_text())["cells"]]
+    assert cells == [head, "%matplotlib inline", MENDED.split("\n\n\n")[1].rstrip("\n")]
+    assert seen["left"] == 0
+
+
+def notebook_text(*cells):
+    """A notebook with these cells of code."""
+    about = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    made = [
+        {**about, "id": f"cell{number}", "source": text.rstrip("\n").splitlines(keepends=True)}
+        for number, text in enumerate(cells)
+    ]
+    metadata = {"language_info": {"name": "python"}}
+    return json.dumps({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})

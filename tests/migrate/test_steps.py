@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from repositories import contents, fixed, git, softplus
+from repositories import HEAD, contents, fixed, git, loss, softplus
 
 from lossfix import workers
 from lossfix.migrate import run as running
@@ -239,3 +239,17 @@ def test_a_damaged_journal_is_one_line(lossfix, repository):
     assert ran.code == 2
     assert "the journal cannot be used" in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.tensorflow
+def test_only_what_shows_when_it_is_run_is_written_where_that_is_asked_for(lossfix, tmp_path):
+    """Both are logarithms of a sigmoid; the second one's is never far from a half."""
+    sharp = HEAD + loss("sharp_loss", "tf.math.log(tf.sigmoid(y_true * y_pred))")
+    flat = HEAD + loss("flat_loss", "tf.math.log(tf.sigmoid(1e-3 * tf.tanh(y_pred)))")
+    (tmp_path / "sharp.py").write_text(sharp)
+    (tmp_path / "flat.py").write_text(flat)
+    asked = ("migrate", tmp_path, "-j", "1", "--select", "LF106", "--confirmed")
+    report = json.loads(lossfix(*asked, "--until", "apply", "--output-format", "json").out)
+    assert (tmp_path / "sharp.py").read_text() != sharp
+    assert (tmp_path / "flat.py").read_text() == flat
+    assert report["left"] == {"not-confirmed": 1}

@@ -79,7 +79,12 @@ export function registerCommands(
     }
     const uri = editor.document.uri.toString();
     const found = await ask<Answer>("lossfix.why", uri, loss.name);
-    await shown(found?.error ?? found?.text ?? "", "plaintext");
+    const page = vscode.Uri.from({ scheme: SCHEME, path: `/${loss.name}: why.txt` });
+    previews.put(page, found?.error ?? found?.text ?? "");
+    await vscode.window.showTextDocument(page, {
+      viewColumn: vscode.ViewColumn.Beside,
+      preserveFocus: true,
+    });
     if (found?.line !== undefined && found.line > 0) {
       const place = new vscode.Position(found.line - 1, 0);
       editor.revealRange(new vscode.Range(place, place));
@@ -106,7 +111,8 @@ export function registerCommands(
       return;
     }
     const name = vscode.workspace.asRelativePath(uri);
-    const after = previews.put(uri, found.after);
+    const after = uri.with({ scheme: SCHEME });
+    previews.put(after, found.after);
     await vscode.commands.executeCommand("vscode.diff", uri, after, `${name}: rewritten`);
   });
   put("lossfix.openReport", async (editor) => {
@@ -116,7 +122,7 @@ export function registerCommands(
       await vscode.window.showInformationMessage(`lossfix: ${why}`);
       return;
     }
-    await vscode.env.openExternal(vscode.Uri.file(found.path));
+    await page(vscode.workspace.asRelativePath(editor.document.uri), vscode.Uri.file(found.path));
   });
 }
 
@@ -124,22 +130,27 @@ function holds(range: vscode.Range, line: number): boolean {
   return range.start.line <= line && line <= range.end.line;
 }
 
-async function shown(content: string, language: string): Promise<void> {
-  const document = await vscode.workspace.openTextDocument({ content, language });
-  await vscode.window.showTextDocument(document, vscode.ViewColumn.Beside, true);
+/** Shows a page that needs nothing but itself, wherever the server runs. */
+async function page(name: string, place: vscode.Uri): Promise<void> {
+  const html = new TextDecoder().decode(await vscode.workspace.fs.readFile(place));
+  const panel = vscode.window.createWebviewPanel(
+    "lossfix.report",
+    `${name}: report`,
+    vscode.ViewColumn.Active,
+    { enableScripts: true, enableFindWidget: true },
+  );
+  panel.webview.html = html;
 }
 
-/** The rewritten texts that diff editors show. */
+/** Texts that are shown and not edited: rewritten ones in diff editors, and answers. */
 class Previews implements vscode.TextDocumentContentProvider {
   private readonly texts = new Map<string, string>();
   private readonly changed = new vscode.EventEmitter<vscode.Uri>();
   readonly onDidChange = this.changed.event;
 
-  put(uri: vscode.Uri, text: string): vscode.Uri {
-    const address = uri.with({ scheme: SCHEME });
-    this.texts.set(address.toString(), text);
-    this.changed.fire(address);
-    return address;
+  put(uri: vscode.Uri, text: string): void {
+    this.texts.set(uri.toString(), text);
+    this.changed.fire(uri);
   }
 
   provideTextDocumentContent(uri: vscode.Uri): string {

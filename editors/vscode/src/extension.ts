@@ -55,7 +55,10 @@ function made(output: vscode.LogOutputChannel): LanguageClient {
   const [program, ...args] = command.length > 0 ? command : ["lossfix", "lsp"];
   const server: ServerOptions = { command: program, args };
   const options: LanguageClientOptions = {
-    documentSelector: [{ scheme: "file", language: "python" }],
+    documentSelector: [
+      { scheme: "file", language: "python" },
+      { notebook: "jupyter-notebook", language: "python" },
+    ],
     outputChannel: output,
     diagnosticPullOptions: { onChange: true, onSave: false },
     initializationOptions: vscode.workspace.getConfiguration("lossfix"),

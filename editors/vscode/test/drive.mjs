@@ -1,18 +1,18 @@
 // Does in VS Code what a person does, and writes down what was seen.
-// node drive.mjs PARTS ADDRESS FOLDER SCREENSHOTS CHROMIUM SEEN [verify]
+// node drive.mjs SCENE PARTS ADDRESS FOLDER SCREENSHOTS CHROMIUM SEEN [verify]
 import { createRequire } from "node:module";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-const [parts, address, folder, screenshots, chromium, seenPath, verify] = process.argv.slice(2);
+const [scene, parts, address, folder, screenshots, chromium, seenPath, verify] = process.argv.slice(2);
 const { chromium: browser } = createRequire(join(parts, "package.json"))("playwright-core");
 const seen = {};
-const file = join(folder, "losses.py");
-const window = await browser.launch({ executablePath: chromium, args: ["--no-sandbox"] });
-const page = await window.newPage({ viewport: { width: 1000, height: 560 } });
+const chrome = await browser.launch({ executablePath: chromium, args: ["--no-sandbox"] });
+const page = await chrome.newPage({ viewport: { width: 1000, height: 560 } });
 page.setDefaultTimeout(90_000);
 
 const shot = (name) => page.screenshot({ path: join(screenshots, `${name}.png`) });
+const plain = (text) => text.replace(/\u00a0/g, " ");
 const pause = (ms) => page.waitForTimeout(ms);
 
 async function command(name) {
@@ -32,26 +32,39 @@ async function goTo(place) {
   await pause(400);
 }
 
-async function open() {
+async function open(name) {
   await page.keyboard.press("Control+p");
   await page.locator(".quick-input-widget input").waitFor();
-  await page.keyboard.type("losses.py");
+  await page.keyboard.type(name);
   await page.locator(".quick-input-list .monaco-list-row").first().waitFor();
   await pause(500);
   await page.keyboard.press("Enter");
   await page.locator(".view-lines").first().waitFor();
 }
 
-async function work() {
-  await page.goto(`${address}/?folder=${encodeURIComponent(folder)}`);
-  await page.locator(".monaco-workbench").waitFor();
-  await open();
+async function chooseFirstFix() {
+  await page.keyboard.press("Control+.");
+  await page.locator(".action-widget").first().waitFor();
+  await pause(500);
+  await page.keyboard.press("Enter");
+}
+
+async function save(name) {
+  await page.keyboard.press("Control+s");
+  const saved = () => readFileSync(join(folder, name), "utf8").includes("log_softmax");
+  for (let i = 0; i < 100 && !saved(); i++) {
+    await pause(100);
+  }
+}
+
+async function aFile() {
+  await open("losses.py");
 
   await page.locator(".squiggly-warning").first().waitFor({ state: "attached" });
   seen.squiggles = await page.locator(".squiggly-warning").count();
   const status = page.locator(".statusbar-item", { hasText: "lossfix" }).first();
   await status.filter({ hasText: "lossfix: 1" }).waitFor();
-  seen.status = (await status.innerText()).replace(/\u00a0/g, " ").trim();
+  seen.status = plain(await status.innerText()).trim();
   await pause(500);
   await shot("squiggle");
 
@@ -91,31 +104,73 @@ async function work() {
   await command("lossfix: Preview the rewrite");
   await page.locator(".monaco-diff-editor").first().waitFor();
   await pause(1200);
-  const shown = await page.locator(".monaco-diff-editor").first().innerText();
-  seen.diff = shown.replace(/\u00a0/g, " ");
+  seen.diff = plain(await page.locator(".monaco-diff-editor").first().innerText());
   await shot("diff");
 
-  await open();
+  await open("losses.py");
   await page.locator(".monaco-diff-editor").first().waitFor({ state: "hidden" });
   await goTo("7:45");
-  await page.keyboard.press("Control+.");
-  await menu.waitFor();
-  await pause(500);
-  await page.keyboard.press("Enter");
-  await page.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
-  await page.keyboard.press("Control+s");
-  for (let i = 0; i < 100 && !readFileSync(file, "utf8").includes("log_softmax"); i++) {
-    await pause(100);
+  await command("lossfix: Explain the finding");
+  const explained = page.locator(".view-lines", { hasText: "# LF102" }).first();
+  await explained.waitFor();
+  seen.explained = plain(await explained.innerText());
+  await open("losses.py");
+  await goTo("7:45");
+
+  if (verify === "verify") {
+    await command("lossfix: Why is there no gradient");
+    const why = page.locator(".view-lines", { hasText: "the gradient is NaN from" }).first();
+    await why.waitFor({ timeout: 240_000 });
+    seen.why = plain(await why.innerText());
+    await shot("why");
+    await command("View: Close All Editors in Group");
+    await open("losses.py");
+    await goTo("7:45");
+    await command("lossfix: Open the HTML report");
+    const report = page.frameLocator("iframe.webview").frameLocator("iframe").locator("body");
+    await report.locator("svg").first().waitFor({ timeout: 240_000 });
+    seen.report = plain(await report.innerText());
+    await pause(500);
+    await shot("report");
+    await open("losses.py");
+    await goTo("7:45");
   }
+
+  await chooseFirstFix();
+  await page.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
+  await save("losses.py");
   await page.locator(".squiggly-warning").first().waitFor({ state: "detached" });
   seen.left = await page.locator(".squiggly-warning").count();
 }
 
+async function aNotebook() {
+  await open("losses.ipynb");
+  const cell = page.locator(".notebook-editor .monaco-editor", { hasText: "distillation" }).first();
+  const squiggle = cell.locator(".squiggly-warning").first();
+  await squiggle.waitFor({ state: "attached" });
+  await pause(1000);
+  await shot("notebook");
+  await cell.locator(".view-line", { hasText: "reduce_mean" }).first().click();
+  await page.keyboard.press("Control+.");
+  const menu = page.locator(".action-widget").first();
+  await menu.waitFor();
+  await pause(400);
+  seen.menu = (await menu.innerText()).split("\n").map((line) => line.trim());
+  await shot("notebook-light-bulb");
+  await page.keyboard.press("Enter");
+  await cell.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
+  await save("losses.ipynb");
+  await squiggle.waitFor({ state: "detached" });
+  seen.left = await page.locator(".notebook-editor .squiggly-warning").count();
+}
+
 try {
-  await work();
+  await page.goto(`${address}/?folder=${encodeURIComponent(folder)}`);
+  await page.locator(".monaco-workbench").waitFor();
+  await { file: aFile, notebook: aNotebook }[scene]();
 } catch (error) {
   seen.failed = String(error);
   await shot("failed").catch(() => {});
 }
 writeFileSync(seenPath, JSON.stringify(seen, null, 2));
-await window.close();
+await chrome.close();
