@@ -62,8 +62,7 @@ def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> Non
 
 def _renew(lifter: Lifting, expr: ast.Call, changed: Mapping[str, Node]) -> None:
     """The object that a name holds, with some attributes changed."""
-    assert isinstance(expr.func, (ast.Attribute, ast.Name))
-    text = dotted(expr.func)
+    text = dotted(expr.func)  # None where no name holds it: an object that is made and called
     for held in (text, (text or "").rpartition(".")[0]):
         node = lifter.scope.get(held or "")
         if held and node is not None and isinstance(node.target, Instance):

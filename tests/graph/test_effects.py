@@ -94,3 +94,9 @@ def test_what_two_methods_set_is_no_constant():
     methods += "        self.x = 1.0\n"
     first, _ = read_twice("pass", methods)
     assert first.op == "free"
+
+
+def test_an_object_that_no_name_holds_may_change_itself():
+    held = "class M:\n    def __call__(self, y):\n        self.x = y\n        return y\n"
+    first, second = read_twice("M()(2.0)", before=held)
+    assert first.number == second.number
