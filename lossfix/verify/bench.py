@@ -88,6 +88,20 @@ class Bench:
         except RunError:
             return None
 
+    def scaled(self, which: str, mode: str, dtype: str, draw: Draw, scale: float) -> Result | None:
+        """A run of the loss times `scale`, whose gradients are of that; None where it fails."""
+        function = self.loaded[which].function
+
+        def scaled(**inputs: Any) -> Any:
+            return function(**inputs) * scale
+
+        names = self.plan.settings, self.differentiated
+        run = self.make_run(scaled, *names, mode, dtype, self.device, wide=dtype == "float64")
+        try:
+            return run(draw.values)
+        except RunError:
+            return None
+
     def reference(self, draw: Draw) -> Reference | None:
         """The original in float64 at `draw`; None where it does not run."""
         known = self._references.get(id(draw))
@@ -167,7 +181,8 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
     best: tuple[int, Plan] | None = None
     tried: list[str] = []
     last = ""
-    for plan in plans(loaded.signature, hints, specs, width_in(loaded.text)):
+    width = width_in(loaded.text) or loaded.classes
+    for plan in plans(loaded.signature, hints, specs, width):
         if not differentiated(plan):
             continue
         kinds = _kinds(plan)

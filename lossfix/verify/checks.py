@@ -37,7 +37,7 @@ from lossfix.verify.compare import (
     tolerance,
 )
 from lossfix.verify.numerics import FORMATS, ulp
-from lossfix.verify.regimes import CLOSE, HUGE, ORDINARY, WEAK, is_far
+from lossfix.verify.regimes import CLOSE, ORDINARY, is_far
 
 Check = Callable[[Observation], Failure | None]
 
@@ -45,7 +45,6 @@ COSINE = 1.0 - 1e-6
 _COSINES = {"float64": COSINE, "float32": 1.0 - 1e-4, "bfloat16": 0.98, "float16": 0.995}
 _ZERO = "the gradient of the new loss is zero everywhere"
 _SIDES = ("saturated",)
-_NARROW = frozenset({CLOSE, "small", "small both signs"})
 
 
 def check_of(contract: Contract) -> Check:
@@ -55,19 +54,6 @@ def check_of(contract: Contract) -> Check:
     if isinstance(contract, Relaxed):
         return lambda seen: relaxed(seen, contract)
     return _CHECKS[type(contract)]
-
-
-def beyond(seen: Observation, failure: Failure) -> bool:
-    """Whether a context cannot hold what stands between the inputs of a regime and the result.
-
-    float16 ends at 65504, its normal numbers begin at 6e-5, and a loss that is right may compute a
-    square or an exponential on the way. XLA may fuse k * x - max(k * x) into one rounding, and what
-    is left of 1e9 is no softmax's input then; and it flushes differences that are subnormal.
-    """
-    if seen.dtype == "float16":
-        uncommon = failure.kind.finite and seen.draw.regime not in ORDINARY
-        return uncommon or is_far(seen.draw) or seen.draw.regime in WEAK | _NARROW
-    return seen.mode == "xla" and seen.draw.regime in (HUGE, CLOSE)
 
 
 def exact(seen: Observation) -> Failure | None:

@@ -21,6 +21,7 @@ from lossfix.verify.conventions import (
     conventional_kind,
     conventional_role,
     conventional_setting,
+    is_class_count,
 )
 from lossfix.verify.request import Hints
 
@@ -186,7 +187,9 @@ def plans(
                 for n in names
             )
             values = {
-                k: (shape[-1] if shape and v == 3 and re.search("class|depth", k) else v)
+                k: (
+                    shape[-1] if shape and v == conventional_setting(k) and is_class_count(k) else v
+                )
                 for k, v in settings.items()
             }
             yield Plan(tensors, values)

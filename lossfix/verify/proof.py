@@ -88,6 +88,8 @@ def _flaws(rule: Rule) -> Iterator[Flaw]:
             found = _broken(rule, rewrite, rewrite.after)
         except UnknownOpError as error:
             found = ("structure", str(error))
+        except ValueError as error:  # of shapes that do not broadcast
+            found = ("structure", f"it cannot be evaluated: {error}")
         if found is not None:
             yield Flaw(rule.code, index, *found)
 
