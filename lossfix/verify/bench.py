@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION
 from lossfix.verify.frameworks.choice import STEADY
-from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
+from lossfix.verify.inputs import HOW, WIDTH, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
 from lossfix.verify.oracle import Oracle
@@ -202,7 +202,26 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
             f"the original runs on none of {len(tried)} kinds of inputs "
             f"(tried {shown}, ...); the last error was {last}; {HOW}"
         )
-    return best[1]
+    return _wider(best[1], best[0], loaded, make_run, options.seed)
+
+
+def _wider(plan: Plan, score: int, loaded: Loaded, make_run: MakeRun, seed: int) -> Plan:
+    """The plan with another axis for each prediction that the original runs as well with.
+
+    A loss that reduces one of its predictions and not another runs where all are rows, and then
+    no axis of it is told from the next. One that broadcasts them takes no other shape.
+    """
+    for tensor in reversed(plan.tensors):  # a set of others comes after what it is compared with
+        if tensor.given or tensor.role != PREDICTION or tensor.dtype != "float":
+            continue
+        if len(tensor.shape) != 1 or len(plan.tensors) < 3:
+            continue
+        wider = replace(tensor, shape=(*tensor.shape, WIDTH))
+        tensors = tuple(wider if t is tensor else t for t in plan.tensors)
+        other = replace(plan, tensors=tensors)
+        if _score(loaded, make_run, other, seed)[0] >= score:
+            plan = other
+    return plan
 
 
 def _for_loss(specs: tuple[str, ...], loaded: Loaded) -> tuple[str, ...]:

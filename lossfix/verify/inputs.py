@@ -25,8 +25,9 @@ from lossfix.verify.conventions import (
 )
 from lossfix.verify.request import Hints
 
+WIDTH = 10
 SHAPES: tuple[tuple[int, ...], ...] = (
-    (8, 10),
+    (8, WIDTH),
     (8,),
     (2, 4, 4, 3),
     (4, 6, 5),

@@ -34,7 +34,7 @@ from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
 from lossfix.verify.shapes import COLUMN, EMPTY, other_shapes
 from lossfix.verify.shrink import counterexample, shrink
-from lossfix.verify.slopes import given_gradient, own_gradient
+from lossfix.verify.slopes import given_gradient, mended_gradient, own_gradient
 from lossfix.verify.trends import Trend, kept, limit, live_fraction, rank
 from lossfix.verify.true_errors import true_errors
 from lossfix.verify.verdict import Context, Outcome, Verdict
@@ -410,7 +410,7 @@ def _trends(
     if isinstance(contract, Monotone):
         return [rank(bench, options.seed)]
     if isinstance(contract, Exact | Guarded | Bounded):
-        return [given_gradient(bench, options.seed)]
+        return [given_gradient(bench, options.seed), mended_gradient(bench, options.seed)]
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         if len(levels) < 3:
             return [
