@@ -22,6 +22,7 @@ from lossfix.verify.widths import width_in
 
 Run = Callable[[Mapping[str, NDArray[np.generic]]], Result]
 MakeRun = Callable[..., Run]
+Change = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class NoInputsError(Exception):
@@ -88,16 +89,17 @@ class Bench:
         except RunError:
             return None
 
-    def scaled(self, which: str, mode: str, dtype: str, draw: Draw, scale: float) -> Result | None:
-        """A run of the loss times `scale`, whose gradients are of that; None where it fails."""
-        function = self.loaded[which].function
-
-        def scaled(**inputs: Any) -> Any:
-            return function(**inputs) * scale
-
+    def run_as(
+        self, change: Change, which: str, mode: str, dtype: str, draw: Draw
+    ) -> Result | None:
+        """One run of what `change` makes of a loss; None where that fails."""
+        which = f"wide {which}" if dtype == "float64" else which
+        if which not in self.loaded:
+            return None
+        function = change(self.loaded[which].function)
         names = self.plan.settings, self.differentiated
-        run = self.make_run(scaled, *names, mode, dtype, self.device, wide=dtype == "float64")
         try:
+            run = self.make_run(function, *names, mode, dtype, self.device, wide=dtype == "float64")
             return run(draw.values)
         except RunError:
             return None
