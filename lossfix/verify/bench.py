@@ -271,7 +271,7 @@ def _kinds(plan: Plan) -> list[dict[str, str]]:
 
 
 def _score(loaded: Loaded, make_run: MakeRun, plan: Plan, seed: int) -> tuple[int, str]:
-    """3: finite with a gradient on every ordinary regime; 2: finite; 1: runs; 0: does not."""
+    """3: finite, with a gradient that is not 0, on every ordinary regime; 2: finite; 1: runs; 0."""
     run = make_run(loaded.function, plan.settings, differentiated(plan), "eager", "float32")
     names = ["typical"]
     kinds = {t.role: t.kind for t in plan.tensors if not t.given}
@@ -287,7 +287,7 @@ def _score(loaded: Loaded, make_run: MakeRun, plan: Plan, seed: int) -> tuple[in
             return 0, str(error)
         if not np.isfinite(result.value).all():
             score = min(score, 1)
-        elif not result.has_gradient or not result.gradients_finite:
+        elif not result.gradients_finite or not np.any(result.flat_gradient()):
             score = min(score, 2)
     return score, ""
 

@@ -409,8 +409,10 @@ def _trends(
 ) -> list[Trend]:
     if isinstance(contract, Monotone):
         return [rank(bench, options.seed)]
-    if isinstance(contract, Exact | Guarded | Bounded):
+    if isinstance(contract, Exact | Guarded):
         return [given_gradient(bench, options.seed), mended_gradient(bench, options.seed)]
+    if isinstance(contract, Bounded):
+        return [given_gradient(bench, options.seed), own_gradient(bench, options.seed)]
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         if len(levels) < 3:
             return [
