@@ -53,6 +53,8 @@ def check_of(contract: Contract) -> Check:
         return lambda seen: bounded(seen, contract)
     if isinstance(contract, Relaxed):
         return lambda seen: relaxed(seen, contract)
+    if isinstance(contract, Meaning):
+        return lambda seen: meaning(seen, contract)
     return _CHECKS[type(contract)]
 
 
@@ -156,9 +158,11 @@ def straight_through(seen: Observation) -> Failure | None:
     return None
 
 
-def meaning(seen: Observation) -> Failure | None:
-    """The new loss runs, and is NaN nowhere that the old one was not."""
-    return _finite_after(seen)
+def meaning(seen: Observation, contract: Meaning) -> Failure | None:
+    """The new loss runs, and is NaN nowhere that the old one was not; it may keep the value."""
+    if contract.same_value and seen.after.value.shape != seen.before.value.shape:
+        return Failure("value", Break.SHAPE, _shapes(seen))
+    return _finite_after(seen) or (_same_value(seen) if contract.same_value else None)
 
 
 def _same_value(seen: Observation) -> Failure | None:
@@ -239,5 +243,4 @@ _CHECKS: dict[type[Contract], Check] = {
     Guarded: guarded,
     Monotone: monotone,
     StraightThrough: straight_through,
-    Meaning: meaning,
 }

@@ -427,6 +427,8 @@ def _trends(
         ]
     if isinstance(contract, StraightThrough):
         return [kept(bench, options.seed, whole=True)]
+    if isinstance(contract, Meaning) and contract.same_value:
+        return [mended_gradient(bench, options.seed, alone=True)]
     own = own_gradient(bench, options.seed)
     if isinstance(contract, Meaning):
         return [kept(bench, options.seed, by_row=contract.by_row), own]

@@ -56,17 +56,17 @@ def own_gradient(bench: Bench, seed: int) -> Trend:
     return Trend()
 
 
-def mended_gradient(bench: Bench, seed: int) -> Trend:
+def mended_gradient(bench: Bench, seed: int, *, alone: bool = False) -> Trend:
     """Whether a gradient where the original's is never finite is the new loss's own.
 
-    There is nothing else that it can be held against. An original that cuts gradients on purpose
-    says nothing of this.
+    There is nothing else that it can be held against, and with `alone` it is nowhere held against
+    the original's. An original that cuts gradients on purpose says nothing of this.
     """
     if _cuts(bench.loaded["before"].slice.text):
         return Trend()
     for draw, _, new in _not_its_own(bench, seed):
         old = _run(bench, "before", draw.values)
-        if old is not None and not np.isfinite(old.flat_gradient()).any():
+        if alone or (old is not None and not np.isfinite(old.flat_gradient()).any()):
             return _of_another(draw, new)
     return Trend()
 
