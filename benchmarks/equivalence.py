@@ -7,12 +7,11 @@ compares value and gradient at points of every size.
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from mpmath import mp
-from numpy.typing import NDArray
 
 from lossfix.graph.module import lift_module
 from lossfix.graph.nodes import CONST, INPUT, Node, Role
@@ -21,7 +20,8 @@ from lossfix.rules.contracts import Contract
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.registry import all_rules
 from lossfix.rules.rule import Domain
-from lossfix.rules.terms import Apply, Const, Term, Var, variables
+from lossfix.rules.terms import Apply, Const, Term, Var, subterms, variables
+from lossfix.verify.numerics import Array
 from lossfix.verify.proof import DIGITS, PRECISION, prove
 from lossfix.verify.reals import Sample, UnknownOpError, agree, evaluate
 
@@ -37,10 +37,11 @@ def same_loss(function: str, left: str, right: str) -> bool:
     (first, names), (second, others) = terms[0], terms[1]
     if names != others:
         return False
-    active = [name for name, is_label in names.items() if not is_label]
+    active = [name for name, is_active in names.items() if is_active]
+    places = {*_places(first), *_places(second)}
     try:
         with mp.workdps(PRECISION):
-            return all(_agree(first, second, point, active) for point in _points(names))
+            return all(_agree(first, second, point, active) for point in _points(names, places))
     except (UnknownOpError, ValueError, IndexError):
         return False
 
@@ -62,7 +63,7 @@ def loss_keeps(function: str, left: str, right: str, contract: Contract) -> bool
 def _agree(
     first: Term,
     second: Term,
-    values: Mapping[str, NDArray[np.float64]],
+    values: Mapping[str, Array],
     active: Sequence[str],
 ) -> bool:
     sample = Sample(values, {})
@@ -75,21 +76,30 @@ def _agree(
     return agree(*numbers, DIGITS)
 
 
-def _points(names: Collection[str]) -> list[dict[str, NDArray[np.float64]]]:
+def _places(term: Term) -> Iterator[str]:
+    """The variables that a term takes as numbers of rows, in `gather`."""
+    for part in subterms(term):
+        if isinstance(part, Apply) and part.op == "gather":
+            yield from variables(part.args[1])
+
+
+def _points(names: Collection[str], places: Collection[str]) -> list[dict[str, Array]]:
     rng = np.random.default_rng(11)
     draws = (
         lambda: rng.uniform(0.01, 0.99, SHAPE),
         lambda: rng.normal(0.0, 3.0, SHAPE),
         lambda: rng.choice([0.0, 0.5, 1.0], SHAPE),
         lambda: rng.normal(0.0, 1.0, SHAPE) * 10.0 ** rng.uniform(-6, 2, SHAPE),
+        lambda: rng.uniform(-5.0, -0.5, SHAPE),
     )
     random = [{name: draws[i % len(draws)]() for name in names} for i in range(POINTS)]
     alike = [dict.fromkeys(names, np.full(SHAPE, value)) for value in (0.0, 0.5, 1.0)]
-    return [*alike, *random]
+    rows = {name: rng.integers(0, SHAPE[0], SHAPE).astype(np.float64) for name in places}
+    return [{**point, **rows} for point in (*alike, *random)]
 
 
 def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
-    """The whole loss as a term, and its inputs by name: whether each is a label."""
+    """The whole loss as a term, and its inputs by name: whether each is differentiated."""
     unit = lift_module(ast.parse(text)).unit(function)
     if unit is None or len(unit.results) != 1:
         return None
@@ -115,5 +125,10 @@ def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
         return Apply(node.op, tuple(values), attrs)  # type: ignore[arg-type]
 
     whole = term(unit.results[0])
-    labels = {name: node.role is Role.LABEL for name, node in unit.inputs.items()}
-    return None if whole is None or set(variables(whole)) - set(labels) else (whole, labels)
+    if whole is None:
+        return None
+    # what is no parameter of the loss is one of the function around it
+    roles = {name: node.role for name, node in unit.inputs.items()}
+    names = sorted({*roles, *variables(whole)})
+    held = (Role.LABEL, Role.SETTING)
+    return whole, {name: roles.get(name, Role.SETTING) not in held for name in names}

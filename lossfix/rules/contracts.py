@@ -92,7 +92,8 @@ class Meaning(Contract):
 
     `equal_on` names variables of the pattern, each with an interval: with their values in it the
     two losses are equal over the reals, as with an epsilon of 0. With `by_row` the new loss of a
-    row is the old loss of that row alone. The proof and the verifier hold a rule to it.
+    row is the old loss of that row alone. With `same_value` the value stays, and the gradient
+    becomes the value's own. The proof and the verifier hold a rule to it.
     """
 
     name = "meaning"
@@ -102,6 +103,7 @@ class Meaning(Contract):
     keeps: str = ""
     equal_on: tuple[tuple[str, float, float], ...] = ()  # (variable, low, high)
     by_row: bool = False
+    same_value: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lossfix.verify.conventions import LABEL, PREDICTION
 from lossfix.verify.frameworks.choice import STEADY
-from lossfix.verify.inputs import HOW, InputError, Plan, comment_specs, plans
+from lossfix.verify.inputs import HOW, WIDTH, InputError, Plan, comment_specs, plans
 from lossfix.verify.load import Loaded
 from lossfix.verify.numerics import Array, neighbour
 from lossfix.verify.oracle import Oracle
@@ -22,6 +22,7 @@ from lossfix.verify.widths import width_in
 
 Run = Callable[[Mapping[str, NDArray[np.generic]]], Result]
 MakeRun = Callable[..., Run]
+Change = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class NoInputsError(Exception):
@@ -85,6 +86,21 @@ class Bench:
     def try_run(self, which: str, mode: str, dtype: str, draw: Draw) -> Result | None:
         try:
             return self.run(which, mode, dtype, draw.values)
+        except RunError:
+            return None
+
+    def run_as(
+        self, change: Change, which: str, mode: str, dtype: str, draw: Draw
+    ) -> Result | None:
+        """One run of what `change` makes of a loss; None where that fails."""
+        which = f"wide {which}" if dtype == "float64" else which
+        if which not in self.loaded:
+            return None
+        function = change(self.loaded[which].function)
+        names = self.plan.settings, self.differentiated
+        try:
+            run = self.make_run(function, *names, mode, dtype, self.device, wide=dtype == "float64")
+            return run(draw.values)
         except RunError:
             return None
 
@@ -167,7 +183,8 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
     best: tuple[int, Plan] | None = None
     tried: list[str] = []
     last = ""
-    for plan in plans(loaded.signature, hints, specs, width_in(loaded.text)):
+    width = width_in(loaded.text) or loaded.classes
+    for plan in plans(loaded.signature, hints, specs, width):
         if not differentiated(plan):
             continue
         kinds = _kinds(plan)
@@ -187,7 +204,26 @@ def find_plan(loaded: Loaded, make_run: MakeRun, hints: Hints, options: Options)
             f"the original runs on none of {len(tried)} kinds of inputs "
             f"(tried {shown}, ...); the last error was {last}; {HOW}"
         )
-    return best[1]
+    return _wider(best[1], best[0], loaded, make_run, options.seed)
+
+
+def _wider(plan: Plan, score: int, loaded: Loaded, make_run: MakeRun, seed: int) -> Plan:
+    """The plan with another axis for each prediction that the original runs as well with.
+
+    A loss that reduces one of its predictions and not another runs where all are rows, and then
+    no axis of it is told from the next. One that broadcasts them takes no other shape.
+    """
+    for tensor in reversed(plan.tensors):  # a set of others comes after what it is compared with
+        if tensor.given or tensor.role != PREDICTION or tensor.dtype != "float":
+            continue
+        if len(tensor.shape) != 1 or len(plan.tensors) < 3:
+            continue
+        wider = replace(tensor, shape=(*tensor.shape, WIDTH))
+        tensors = tuple(wider if t is tensor else t for t in plan.tensors)
+        other = replace(plan, tensors=tensors)
+        if _score(loaded, make_run, other, seed)[0] >= score:
+            plan = other
+    return plan
 
 
 def _for_loss(specs: tuple[str, ...], loaded: Loaded) -> tuple[str, ...]:
@@ -235,7 +271,7 @@ def _kinds(plan: Plan) -> list[dict[str, str]]:
 
 
 def _score(loaded: Loaded, make_run: MakeRun, plan: Plan, seed: int) -> tuple[int, str]:
-    """3: finite with a gradient on every ordinary regime; 2: finite; 1: runs; 0: does not."""
+    """3: finite, with a gradient that is not 0, on every ordinary regime; 2: finite; 1: runs; 0."""
     run = make_run(loaded.function, plan.settings, differentiated(plan), "eager", "float32")
     names = ["typical"]
     kinds = {t.role: t.kind for t in plan.tensors if not t.given}
@@ -251,7 +287,7 @@ def _score(loaded: Loaded, make_run: MakeRun, plan: Plan, seed: int) -> tuple[in
             return 0, str(error)
         if not np.isfinite(result.value).all():
             score = min(score, 1)
-        elif not result.has_gradient or not result.gradients_finite:
+        elif not result.gradients_finite or not np.any(result.flat_gradient()):
             score = min(score, 2)
     return score, ""
 

@@ -22,6 +22,7 @@ from lossfix.rules.contracts import (
 )
 from lossfix.verify.bench import arrays
 from lossfix.verify.compare import (
+    Break,
     Failure,
     Observation,
     cosine,
@@ -29,20 +30,21 @@ from lossfix.verify.compare import (
     half_accurate,
     half_mended,
     lost,
+    not_finite,
     patched,
     pole_hidden,
     singular,
     tolerance,
 )
 from lossfix.verify.numerics import FORMATS, ulp
-from lossfix.verify.regimes import CLOSE, HUGE, ORDINARY, WEAK, is_far
+from lossfix.verify.regimes import CLOSE, ORDINARY, is_far
 
 Check = Callable[[Observation], Failure | None]
 
 COSINE = 1.0 - 1e-6
 _COSINES = {"float64": COSINE, "float32": 1.0 - 1e-4, "bfloat16": 0.98, "float16": 0.995}
+_ZERO = "the gradient of the new loss is zero everywhere"
 _SIDES = ("saturated",)
-_NARROW = frozenset({CLOSE, "small", "small both signs"})
 
 
 def check_of(contract: Contract) -> Check:
@@ -51,21 +53,9 @@ def check_of(contract: Contract) -> Check:
         return lambda seen: bounded(seen, contract)
     if isinstance(contract, Relaxed):
         return lambda seen: relaxed(seen, contract)
+    if isinstance(contract, Meaning):
+        return lambda seen: meaning(seen, contract)
     return _CHECKS[type(contract)]
-
-
-def beyond(seen: Observation, failure: Failure) -> bool:
-    """Whether a context cannot hold what stands between the inputs of a regime and the result.
-
-    float16 ends at 65504, its normal numbers begin at 6e-5, and a loss that is right may compute a
-    square or an exponential on the way. XLA may fuse k * x - max(k * x) into one rounding, and what
-    is left of 1e9 is no softmax's input then; and it flushes differences that are subnormal.
-    """
-    if seen.dtype == "float16":
-        finite = "NaN" not in failure.message and "infinite" not in failure.message
-        uncommon = finite and seen.draw.regime not in ORDINARY
-        return uncommon or is_far(seen.draw) or seen.draw.regime in WEAK | _NARROW
-    return seen.mode == "xla" and seen.draw.regime in (HUGE, CLOSE)
 
 
 def exact(seen: Observation) -> Failure | None:
@@ -91,7 +81,7 @@ def guarded(seen: Observation) -> Failure | None:
 
 
 def _nan_on_singular_set(seen: Observation) -> Failure | None:
-    return next((f for f in _open(seen) if "NaN" in f.message), None)
+    return next((f for f in _open(seen) if f.kind is Break.NAN), None)
 
 
 def still_open(seen: Observation, kind: str) -> Failure | None:
@@ -105,7 +95,7 @@ def still_open(seen: Observation, kind: str) -> Failure | None:
 def bounded(seen: Observation, contract: Bounded) -> Failure | None:
     """The value within the bound wherever the original is finite."""
     if seen.after.value.shape != seen.before.value.shape:
-        return Failure("value", _shapes(seen))
+        return Failure("value", Break.SHAPE, _shapes(seen))
     old, new = seen.before.value, seen.after.value
     with np.errstate(all="ignore"):
         limit = contract.bound * (np.abs(old) if contract.relative else 1.0)
@@ -117,7 +107,7 @@ def bounded(seen: Observation, contract: Bounded) -> Failure | None:
     if wrong.any():
         far = float(np.max(moved[wrong]))
         bound = f"{contract.bound:g}" + (" of it" if contract.relative else "")
-        return Failure("value", f"the value moved by {far:.6g}, more than {bound}")
+        return Failure("value", Break.NUMBER, f"the value moved by {far:.6g}, more than {bound}")
     return lost(seen) or _nan_on_singular_set(seen)
 
 
@@ -126,6 +116,7 @@ def monotone(seen: Observation) -> Failure | None:
     if seen.before.value.ndim or seen.after.value.ndim:
         return Failure(
             "value",
+            Break.SHAPE,
             "the result is not a scalar, so the order of its values decides nothing: "
             f"shapes {seen.before.value.shape} and {seen.after.value.shape}",
         )
@@ -136,7 +127,8 @@ def monotone(seen: Observation) -> Failure | None:
         return None
     near = cosine(seen.before.flat_gradient(), seen.after.flat_gradient())
     if near is not None and near < _COSINES[seen.dtype] and _sharp(seen):
-        return Failure("gradient", f"the gradients are not parallel: their cosine is {near:.9g}")
+        message = f"the gradients are not parallel: their cosine is {near:.9g}"
+        return Failure("gradient", Break.NUMBER, message)
     return None
 
 
@@ -146,9 +138,9 @@ def relaxed(seen: Observation, contract: Relaxed) -> Failure | None:
     if failure is not None:
         return failure
     if seen.after.value.shape != seen.before.value.shape:
-        return Failure("value", _shapes(seen))
+        return Failure("value", Break.SHAPE, _shapes(seen))
     if seen.draw.regime in ORDINARY and not np.any(seen.after.flat_gradient() != 0.0):
-        return Failure("gradient", "the gradient of the new loss is zero everywhere")
+        return Failure("gradient", Break.NUMBER, _ZERO)
     if contract.sharpness is None and seen.draw.regime in _SIDES:
         return _same_value(seen)
     return None
@@ -157,18 +149,20 @@ def relaxed(seen: Observation, contract: Relaxed) -> Failure | None:
 def straight_through(seen: Observation) -> Failure | None:
     """The same forward value to an ulp, and a gradient."""
     if seen.after.value.shape != seen.before.value.shape:
-        return Failure("value", _shapes(seen))
+        return Failure("value", Break.SHAPE, _shapes(seen))
     failure = _same_value(seen) or _finite_after(seen)
     if failure is not None:
         return failure
     if seen.draw.regime in ORDINARY and not np.any(seen.after.flat_gradient() != 0.0):
-        return Failure("gradient", "the gradient of the new loss is zero everywhere")
+        return Failure("gradient", Break.NUMBER, _ZERO)
     return None
 
 
-def meaning(seen: Observation) -> Failure | None:
-    """The new loss runs, and is NaN nowhere that the old one was not."""
-    return _finite_after(seen)
+def meaning(seen: Observation, contract: Meaning) -> Failure | None:
+    """The new loss runs, and is NaN nowhere that the old one was not; it may keep the value."""
+    if contract.same_value and seen.after.value.shape != seen.before.value.shape:
+        return Failure("value", Break.SHAPE, _shapes(seen))
+    return _finite_after(seen) or (_same_value(seen) if contract.same_value else None)
 
 
 def _same_value(seen: Observation) -> Failure | None:
@@ -183,7 +177,8 @@ def _same_value(seen: Observation) -> Failure | None:
         allowed = ulp(old, seen.dtype) * (1.0 + np.log2(terms))
         wrong = np.isfinite(old) & ~(np.abs(new - old) <= allowed)
     if wrong.any():
-        return Failure("value", f"the value is {new[wrong][0]:.9g} and was {old[wrong][0]:.9g}")
+        message = f"the value is {new[wrong][0]:.9g} and was {old[wrong][0]:.9g}"
+        return Failure("value", Break.NUMBER, message)
     return None
 
 
@@ -199,10 +194,12 @@ def _finite_after(seen: Observation) -> Failure | None:
 
 def _not_finite(seen: Observation, where: str) -> Failure | None:
     if not np.isfinite(seen.after.value).all():
-        return Failure("value", f"the value is {_kind(seen.after.value)} {where}")
+        kind = not_finite(seen.after.value)
+        return Failure("value", kind, f"the value is {kind.value} {where}")
     for name, gradient in seen.after.gradients.items():
         if gradient is not None and not np.isfinite(gradient).all():
-            return Failure(name, f"the gradient for {name} is {_kind(gradient)} {where}")
+            kind = not_finite(gradient)
+            return Failure(name, kind, f"the gradient for {name} is {kind.value} {where}")
     return None
 
 
@@ -219,12 +216,9 @@ def _open(seen: Observation) -> list[Failure]:
             bad &= ~np.isfinite(true[name]) | (np.abs(true[name]) < room)
         if bad.any():
             what = "the value" if name == "value" else f"the gradient for {name}"
-            found.append(Failure(name, f"{what} is {_kind(new[bad])} on the singular set"))
+            kind = not_finite(new[bad])
+            found.append(Failure(name, kind, f"{what} is {kind.value} on the singular set"))
     return found
-
-
-def _kind(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> str:
-    return "NaN" if np.isnan(array).any() else "infinite"
 
 
 def _sharp(seen: Observation) -> bool:
@@ -249,5 +243,4 @@ _CHECKS: dict[type[Contract], Check] = {
     Guarded: guarded,
     Monotone: monotone,
     StraightThrough: straight_through,
-    Meaning: meaning,
 }

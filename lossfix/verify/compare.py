@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,26 @@ class Observation:
     spared: tuple[Result, ...] = ()  # the original at this draw in the other modes
 
 
+class Break(Enum):
+    """In which way a number broke a contract."""
+
+    NAN = "NaN"
+    INFINITE = "infinite"
+    NUMBER = "another number"
+    GONE = "none"  # a gradient
+    SHAPE = "another shape"
+
+    @property
+    def finite(self) -> bool:
+        return self not in (Break.NAN, Break.INFINITE)
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What broke the contract: which array ("value" or a parameter) and how, in a sentence."""
+    """What broke the contract: which array ("value" or a parameter) and how, and in a sentence."""
 
     what: str
+    kind: Break
     message: str
 
 
@@ -89,10 +105,12 @@ def lost(seen: Observation) -> Failure | None:
         new = after.get(name)
         if new is None:
             if np.any(old[np.isfinite(old)] != 0.0):
-                return Failure(name, f"the gradient for {name} is None and was not before")
+                return Failure(
+                    name, Break.GONE, f"the gradient for {name} is None and was not before"
+                )
             continue
         if new.shape != old.shape:
-            return Failure(name, f"{_of(name)} has shape {new.shape} and had {old.shape}")
+            return Failure(name, Break.SHAPE, _shapes(name, old, new))
         worse = np.isfinite(old) & ~np.isfinite(new)
         true = exact.get(name)
         if true is not None and true.shape == new.shape:
@@ -100,7 +118,8 @@ def lost(seen: Observation) -> Failure | None:
             huge = ~np.isfinite(true) | (np.abs(true) > FORMATS[seen.dtype].largest)
             worse &= ~(huge & np.isinf(new))
         if worse.any():
-            return Failure(name, f"{_of(name)} is {_bad(new, worse)} where it was finite")
+            kind = not_finite(new[worse])
+            return Failure(name, kind, f"{_of(name)} is {kind.value} where it was finite")
     return None
 
 
@@ -122,7 +141,7 @@ def differs(seen: Observation, *, by_convention: bool = False) -> Failure | None
         if new is None or name not in before:
             continue
         if new.shape != true.shape:
-            return Failure(name, f"{_of(name)} has shape {new.shape} and had {true.shape}")
+            return Failure(name, Break.SHAPE, _shapes(name, true, new))
         judged = np.isfinite(true) & np.isfinite(new)
         judged &= np.abs(true) <= FORMATS[seen.dtype].largest
         with np.errstate(all="ignore"):
@@ -136,6 +155,7 @@ def differs(seen: Observation, *, by_convention: bool = False) -> Failure | None
             at = _worst(np.abs(new - true), wrong)
             return Failure(
                 name,
+                Break.NUMBER,
                 f"{_of(name)} is {new[at]:.9g} where the float64 original gives {true[at]:.9g}",
             )
     return None
@@ -173,7 +193,8 @@ def patched(seen: Observation) -> Failure | None:
         return None
     for name, gradient in seen.after.gradients.items():
         if gradient is not None and np.isnan(gradient).any():
-            return Failure(name, f"the gradient for {name} is still NaN, and the value was patched")
+            message = f"the gradient for {name} is still NaN, and the value was patched"
+            return Failure(name, Break.NAN, message)
     return None
 
 
@@ -204,6 +225,7 @@ def half_accurate(seen: Observation) -> Failure | None:
             at = _worst(np.abs(new - exact), off)
             return Failure(
                 name,
+                Break.NUMBER,
                 f"{_of(name)} is {new[at]:.9g} where the float64 original gives {exact[at]:.9g}; "
                 "the value alone is mended",
             )
@@ -228,6 +250,7 @@ def pole_hidden(seen: Observation) -> Failure | None:
         if hidden.any():
             return Failure(
                 name,
+                Break.NUMBER,
                 f"{_of(name)} is {new[hidden][0]:.9g} where it is infinite: that is a guard",
             )
     return None
@@ -247,8 +270,9 @@ def unmended(seen: Observation) -> list[Failure]:
         roomy = np.abs(true) < np.sqrt(FORMATS[seen.dtype].largest)
         bad = np.isfinite(true) & roomy & ~np.isfinite(new)
         if bad.any():
-            message = f"{_of(name)} is still {_bad(new, bad)} and the true one is finite"
-            found.append(Failure(name, message))
+            kind = not_finite(new[bad])
+            message = f"{_of(name)} is still {kind.value} and the true one is finite"
+            found.append(Failure(name, kind, message))
     return found
 
 
@@ -273,8 +297,13 @@ def _of(name: str) -> str:
     return "the value" if name == "value" else f"the gradient for {name}"
 
 
-def _bad(array: Array, where: Mask) -> str:
-    return "NaN" if np.isnan(array[where]).any() else "infinite"
+def not_finite(numbers: Array) -> Break:
+    """Which of the two a set of numbers that are not finite is."""
+    return Break.NAN if np.isnan(numbers).any() else Break.INFINITE
+
+
+def _shapes(name: str, old: Array, new: Array) -> str:
+    return f"{_of(name)} has shape {new.shape} and had {old.shape}"
 
 
 def _worst(error: Array, wrong: Mask) -> tuple[int, ...]:

@@ -12,23 +12,27 @@ LABEL = "label"
 WEIGHT = "weight"
 SETTING = "setting"
 
+_CLASSES = r"(num|n)_?(classes|class|labels)|classes|depth|n_cls"
 _SETTINGS: tuple[tuple[str, Any], ...] = (
     (r"gamma", 2.0),
     (r"alpha", 0.25),
     (r"beta|lambda_?\w*|lam|lmbda|weight_?decay|scale|factor|coef\w*|ratio", 0.5),
     (r"eps|epsilon|tiny", 1e-7),
-    (r"(num|n)_?(classes|class|labels)|classes|depth|n_cls", 3),
+    (_CLASSES, 3),
     (r"from_logits|training|is_training|hard|normalize\w*|debug|verbose|log\w*_?probs?", False),
     (r"smooth\w*", 1.0),
     (r"label_smoothing", 0.1),
     (r"name", "loss"),
     (r"reduction", "sum_over_batch_size"),
     (r"axis|dim|class_axis", -1),
-    (r"margin\w*|delta|sigma|c|cost|weight_\w+|\w+_weight|pos_weight|m", 1.0),
+    (r"margin\w*|delta|sigma|c|cost|weight_\w+|\w+_weight|pos_weight|m|cap", 1.0),
     (r"power|exponent", 0.75),
     (r"temp\w*|tau|t", 0.5),
     (r"k|sharpness|steepness|slope|s", 10.0),
-    (r"thresh\w*|cutoff|quantile|q|p", 0.5),
+    (r"thresh\w*|cutoff|quantile|q|p|weights?|width", 0.5),
+    (r"low|lower", 0.25),
+    (r"high|upper", 0.75),
+    (r"missing|(mask|pad|missing|ignore|void)_?(value|index|label)", -1.0),
     (r"batch_?size", 8),
     (r"dtype", "float32"),
 )
@@ -52,6 +56,11 @@ def conventional_setting(name: str) -> Any:
         if re.fullmatch(pattern, name.lower()):
             return value
     return MISSING
+
+
+def is_class_count(name: str) -> bool:
+    """Whether a setting's name says that it is how many classes there are."""
+    return re.fullmatch(_CLASSES, name.lower()) is not None
 
 
 def conventional_role(name: str) -> str | None:

@@ -21,11 +21,13 @@ from lossfix.verify.conventions import (
     conventional_kind,
     conventional_role,
     conventional_setting,
+    is_class_count,
 )
 from lossfix.verify.request import Hints
 
+WIDTH = 10
 SHAPES: tuple[tuple[int, ...], ...] = (
-    (8, 10),
+    (8, WIDTH),
     (8,),
     (2, 4, 4, 3),
     (4, 6, 5),
@@ -186,7 +188,9 @@ def plans(
                 for n in names
             )
             values = {
-                k: (shape[-1] if shape and v == 3 and re.search("class|depth", k) else v)
+                k: (
+                    shape[-1] if shape and v == conventional_setting(k) and is_class_count(k) else v
+                )
                 for k, v in settings.items()
             }
             yield Plan(tensors, values)

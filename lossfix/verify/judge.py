@@ -21,10 +21,12 @@ from lossfix.rules.contracts import (
 )
 from lossfix.verify.bench import Bench
 from lossfix.verify.bits import WorstBits
-from lossfix.verify.checks import Check, beyond, check_of, still_open
+from lossfix.verify.checks import Check, check_of, still_open
 from lossfix.verify.compare import Failure, Observation, cosine, lost, mended, unmended
 from lossfix.verify.disagree import Disagreement, disagreements, told
+from lossfix.verify.ends import of_another_loss, overflows_backwards, within
 from lossfix.verify.modes import between_modes
+from lossfix.verify.numerics import NARROW
 from lossfix.verify.plain import plain
 from lossfix.verify.regimes import ORDINARY, SUBNORMAL, WEAK, Draw, draws, is_far
 from lossfix.verify.remarks import remarks
@@ -32,12 +34,11 @@ from lossfix.verify.request import Hints, Options
 from lossfix.verify.results import Result, RunError
 from lossfix.verify.shapes import COLUMN, EMPTY, other_shapes
 from lossfix.verify.shrink import counterexample, shrink
-from lossfix.verify.slopes import given_gradient, own_gradient
+from lossfix.verify.slopes import given_gradient, mended_gradient, own_gradient
 from lossfix.verify.trends import Trend, kept, limit, live_fraction, rank
 from lossfix.verify.true_errors import true_errors
 from lossfix.verify.verdict import Context, Outcome, Verdict
 
-NARROW = frozenset({"bfloat16", "float16"})
 OTHER_SHAPES = frozenset({"one row", EMPTY, COLUMN})
 _POLE = 1e4  # by which a value grows towards a pole, and not towards a logarithm's
 _LIVE = 0.05  # of ordinary predictions must get a gradient from a relaxation
@@ -261,7 +262,7 @@ def _context(
                 f"({seen.draw.regime})"
             )
             continue
-        if failure is not None and beyond(seen, failure):
+        if failure is not None and _context_ends(bench, contract, check, seen, failure):
             record.excused.setdefault((failure.message, dtype), {})[draw.regime] = None
             continue
         if failure is not None:
@@ -280,6 +281,18 @@ def _checked(contract: Contract, check: Check, seen: Observation) -> Failure | N
     if seen.draw.regime == COLUMN and (not same_loss or _broadcasts_alike(seen)):
         return None
     return check(seen)
+
+
+def _context_ends(
+    bench: Bench, contract: Contract, check: Check, seen: Observation, failure: Failure
+) -> bool:
+    """Whether nothing breaks the contract but what the context cannot hold."""
+    if of_another_loss(bench, contract, seen, failure):
+        return True
+    if overflows_backwards(bench, seen, failure):
+        return True
+    spared = within(seen)
+    return spared is not None and _checked(contract, check, spared) is None
 
 
 def _broadcasts_alike(seen: Observation) -> bool:
@@ -357,7 +370,7 @@ def _broken(
     if record.raised:
         return record.raised, None
     found = list(record.failures)
-    if record.unmended and isinstance(contract, Exact):
+    if record.unmended and isinstance(contract, Exact | Guarded | Bounded):
         seen, failure = record.unmended[0]
         record.notes.append(
             f"some place of the loss is as unstable as before: {failure.message} "
@@ -371,11 +384,6 @@ def _broken(
                 record.notes.append(
                     f"{failure.message}, as the original's {where}; other places of that kind are "
                     "mended"
-                )
-            elif dtype in NARROW:
-                record.notes.append(
-                    f"{failure.message}, as the original's {where}: the guard is below the "
-                    f"precision of {dtype}"
                 )
             else:
                 found.append((seen, failure))
@@ -401,8 +409,10 @@ def _trends(
 ) -> list[Trend]:
     if isinstance(contract, Monotone):
         return [rank(bench, options.seed)]
-    if isinstance(contract, Exact | Guarded | Bounded):
-        return [given_gradient(bench, options.seed)]
+    if isinstance(contract, Exact | Guarded):
+        return [given_gradient(bench, options.seed), mended_gradient(bench, options.seed)]
+    if isinstance(contract, Bounded):
+        return [given_gradient(bench, options.seed), own_gradient(bench, options.seed)]
     if isinstance(contract, Relaxed) and contract.sharpness is not None:
         if len(levels) < 3:
             return [
@@ -417,6 +427,8 @@ def _trends(
         ]
     if isinstance(contract, StraightThrough):
         return [kept(bench, options.seed, whole=True)]
+    if isinstance(contract, Meaning) and contract.same_value:
+        return [mended_gradient(bench, options.seed, alone=True)]
     own = own_gradient(bench, options.seed)
     if isinstance(contract, Meaning):
         return [kept(bench, options.seed, by_row=contract.by_row), own]

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lossfix.verify.conventions import MISSING, conventional_setting
+from lossfix.verify.conventions import MISSING, conventional_setting, is_class_count
 from lossfix.verify.request import Program
 from lossfix.verify.slice import Slice, SliceError, slice_module
 
@@ -39,6 +39,7 @@ class Loaded:
     text: str  # the whole module, comments and all; line by line as the slice
     notes: tuple[str, ...]
     taken: frozenset[str] = frozenset()  # given arguments that a class or an outer function took
+    classes: int | None = None  # how many there are, by what was guessed for such an argument
 
 
 class _Building:
@@ -48,6 +49,7 @@ class _Building:
         self.given = given
         self.notes: list[str] = []
         self.taken: set[str] = set()
+        self.classes: int | None = None
 
 
 def load(program: Program, scratch: str, change: Callable[[str], str] | None = None) -> Loaded:
@@ -76,7 +78,9 @@ def load(program: Program, scratch: str, change: Callable[[str], str] | None = N
     except (TypeError, ValueError):
         raise LoadError(f"{program.function} has no signature that can be read") from None
     taken = frozenset(building.taken)
-    return Loaded(function, signature, file, part, program.text, tuple(notes), taken)
+    return Loaded(
+        function, signature, file, part, program.text, tuple(notes), taken, building.classes
+    )
 
 
 def _execute(text: str, file: str, program: Program) -> types.ModuleType:
@@ -224,5 +228,7 @@ def _arguments(callable_: Callable[..., Any], name: str, building: _Building) ->
                 f"give it with --input '{parameter.name}=...'"
             )
         values[parameter.name] = value
+        if is_class_count(parameter.name):
+            building.classes = value
         building.notes.append(f"{name}: {parameter.name}={value!r} was guessed")
     return values

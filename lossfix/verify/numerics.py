@@ -33,6 +33,9 @@ FORMATS: Final = {
 }
 
 
+NARROW: Final = frozenset({"bfloat16", "float16"})
+
+
 def rounded(array: Array, dtype: str) -> Array:
     """`array` rounded to `dtype`, to nearest and ties to even."""
     with np.errstate(over="ignore"):

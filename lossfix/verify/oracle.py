@@ -116,7 +116,7 @@ class _Walk:
     def _fresh(self, node: Node) -> Dual:
         if node.op == CONST and isinstance(node.value, bool | int | float):
             return variable(np.asarray(float(node.value)), self.total, None)
-        if node.op == FREE and node.name in self.settings:
+        if node.op in (FREE, INPUT) and node.name in self.settings:
             return variable(np.asarray(float(self.settings[node.name])), self.total, None)
         if node.unsure or node.op not in OPS:
             raise NoOracleError(f"the graph does not know {node.name or node.op}")
@@ -154,7 +154,7 @@ def oracle_of(loaded: Loaded, function: str, plan: Plan) -> Oracle:
         if parameter.default is not inspect.Parameter.empty
     }
     settings.update(plan.settings)
-    settings.update(_attributes(loaded))
+    settings.update(_held(loaded.function))
     given = {t.name for t in plan.tensors} | set(settings)
     for node in unit.results[0].walk():
         if node.op in (INPUT, FREE) and node.name in given:
@@ -165,11 +165,14 @@ def oracle_of(loaded: Loaded, function: str, plan: Plan) -> Oracle:
     return Oracle(unit, plan, settings)
 
 
-def _attributes(loaded: Loaded) -> dict[str, float]:
-    """The numbers that the object holds whose method the loss is, as `self.x`."""
-    owner = getattr(loaded.function, "__self__", None)
-    held = getattr(owner, "__dict__", {})
-    return {f"self.{k}": float(v) for k, v in held.items() if type(v) in (int, float)}
+def _held(function: Callable[..., Any]) -> dict[str, float]:
+    """The numbers that a loss has from its object, as `self.x`, and from an outer function."""
+    owner = getattr(function, "__self__", None)
+    found = {f"self.{k}": v for k, v in getattr(owner, "__dict__", {}).items()}
+    inner = inspect.unwrap(getattr(function, "__func__", function))
+    if inspect.isfunction(inner):
+        found.update(inspect.getclosurevars(inner).nonlocals)
+    return {name: float(v) for name, v in found.items() if type(v) in (int, float)}
 
 
 def believed(true: Result | None, wide: Result | None) -> bool:

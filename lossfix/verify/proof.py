@@ -88,6 +88,8 @@ def _flaws(rule: Rule) -> Iterator[Flaw]:
             found = _broken(rule, rewrite, rewrite.after)
         except UnknownOpError as error:
             found = ("structure", str(error))
+        except ValueError as error:  # of shapes that do not broadcast
+            found = ("structure", f"it cannot be evaluated: {error}")
         if found is not None:
             yield Flaw(rule.code, index, *found)
 
@@ -192,8 +194,17 @@ def _broken(rule: Rule, rewrite: Rewrite, after: Term) -> tuple[str, str] | None
     if isinstance(contract, Meaning):
         if all(_same(b, n) for _, b, n in pairs):
             return "value", "the replacement changes nothing"
+        if contract.same_value:
+            return next((f for _, b, n in pairs if (f := _value_moved(b, n))), None)
         return _apart(rule, rewrite, after, contract)
     return None
+
+
+def _value_moved(before: Real, after: Real) -> tuple[str, str] | None:
+    old, new = list(before.value.flat), list(after.value.flat)
+    if before.value.shape == after.value.shape and agree(old, new, DIGITS):
+        return None
+    return "value", f"{_first(after)} for {_first(before)}"
 
 
 def _apart(rule: Rule, rewrite: Rewrite, after: Term, contract: Meaning) -> tuple[str, str] | None:

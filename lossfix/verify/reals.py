@@ -230,10 +230,13 @@ class _Evaluator:
 
 
 def _axes(axis: Any, rank: int) -> tuple[int, ...]:
-    """The axes of a reduction, counted from the front."""
+    """The axes of a reduction, counted from the front; ValueError for one that is not there."""
     if axis is None:
         return tuple(range(rank))
-    return tuple(a % rank for a in ((axis,) if isinstance(axis, int) else axis))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if not all(-rank <= a < rank for a in axes):
+        raise ValueError(f"there is no axis {axis} of {rank}")
+    return tuple(a % rank for a in axes)
 
 
 def _stretched(dual: Dual, shape: tuple[int, ...]) -> Array:

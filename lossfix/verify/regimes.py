@@ -115,6 +115,7 @@ REGIMES: tuple[Regime, ...] = (
     Regime("typical reals", _REAL, _normal(2.0), "onehot"),
     Regime("simplex", _UNIT, _softmax, "onehot", "binary"),
     Regime("real labels", _REAL, _normal(1.5), "real"),
+    Regime("negative", ("any", "real"), _uniform(-4.0, -0.1), "onehot"),
     Regime("moderate", _REAL, _uniform(-20.0, 20.0), "onehot"),
     Regime("large", _REAL, _uniform(-100.0, 100.0)),
     Regime("very large", _REAL, _uniform(-400.0, 400.0), "onehot"),

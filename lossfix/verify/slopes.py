@@ -6,7 +6,8 @@ the derivative 0, and a NumPy call has the gradient None and a derivative like a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -48,6 +49,32 @@ def own_gradient(bench: Bench, seed: int) -> Trend:
     A loss whose gradient is a surrogate on purpose must say so by its contract. A fused cross
     entropy takes its labels to sum to 1: where that alone is it, nothing is said against it.
     """
+    for draw, direction, new in _not_its_own(bench, seed):
+        old = _both(bench, "before", draw, direction)
+        if old is not None and _agree(old):
+            return _of_another(draw, new)
+    return Trend()
+
+
+def mended_gradient(bench: Bench, seed: int, *, alone: bool = False) -> Trend:
+    """Whether a gradient where the original's is never finite is the new loss's own.
+
+    There is nothing else that it can be held against, and with `alone` it is nowhere held against
+    the original's. An original that cuts gradients on purpose says nothing of this.
+    """
+    if _cuts(bench.loaded["before"].slice.text):
+        return Trend()
+    for draw, _, new in _not_its_own(bench, seed):
+        old = _run(bench, "before", draw.values)
+        if alone or (old is not None and not np.isfinite(old.flat_gradient()).any()):
+            return _of_another(draw, new)
+    return Trend()
+
+
+def _not_its_own(
+    bench: Bench, seed: int
+) -> Iterator[tuple[Draw, Mapping[str, Array], tuple[float, float]]]:
+    """The draws at which the new gradient is not the derivative of the new value."""
     rng = np.random.default_rng((seed, 17))
     for draw in typical(bench.plan, "float32", seed, DRAWS):
         direction = {
@@ -58,16 +85,27 @@ def own_gradient(bench: Bench, seed: int) -> Trend:
             continue
         summing = _summing_to_one(bench, draw)
         shared = _both(bench, "after", summing, direction) if summing is not None else None
-        if shared is not None and _agree(shared):
-            continue
-        old = _both(bench, "before", draw, direction)
-        if old is not None and _agree(old):
-            return Trend(
-                f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "
-                f"which its value rises by {new[1]:.6g}",
-                evidence=plain_draw(draw),
-            )
-    return Trend()
+        if shared is None or not _agree(shared):
+            yield draw, direction, new
+
+
+def _of_another(draw: Draw, new: tuple[float, float]) -> Trend:
+    return Trend(
+        f"the gradient of the new loss is not its own: {new[0]:.6g} along a direction in "
+        f"which its value rises by {new[1]:.6g}",
+        evidence=plain_draw(draw),
+    )
+
+
+_CUTS = frozenset({"stop_gradient", "custom_gradient"})
+
+
+def _cuts(text: str) -> bool:
+    """Whether a text has a gradient that is not the derivative of its value on purpose."""
+    return any(
+        getattr(node, "attr", None) in _CUTS or getattr(node, "id", None) in _CUTS
+        for node in ast.walk(ast.parse(text))
+    )
 
 
 def _agree(pair: tuple[float, float]) -> bool:

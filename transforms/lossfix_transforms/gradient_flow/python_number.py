@@ -19,6 +19,7 @@ RULE = Rule(
     contract=Meaning(
         changes="the gradient goes through this value too, instead of taking it for a constant",
         keeps="the value",
+        same_value=True,
     ),
     scope=Scope.LOSS,
     when=all_of(varied("x"), is_float("x"), carries),

@@ -37,7 +37,10 @@ RULE = Rule(
     rewrites=tuple(_rewrites()),
     contract=Meaning(
         changes="the loss no longer flattens out where a probability is within 1e-7 of 0 or 1",
-        keeps="value and gradient wherever the probabilities are between 1e-7 and 1 - 1e-7",
+        keeps=(
+            "value and gradient wherever the probabilities are between 1e-7 and 1 - 1e-7, but for "
+            "the 1e-7 that keras.backend adds to them"
+        ),
         equal_on=(("x", -7.0, 7.0),),
     ),
     message="Keras clips this probability: the gradient is 0 where the model is most wrong",
