@@ -73,6 +73,29 @@ def speaks_of_small(name: str) -> bool:
     return _SMALL.search(name) is not None
 
 
+def speaks_of_untrained(name: str) -> bool:
+    """A name of what runs beside training: a schedule, an inference, a preparation of data."""
+    found = words(name)
+    return bool(_UNTRAINED_WORDS & set(found)) or found[:1] == ["sample"]
+
+
+_UNTRAINED_WORDS = frozenset(
+    "schedule scheduler decay annealing warmup inference infer preprocess preprocessing "
+    "postprocess postprocessing augment augmentation".split()
+)
+
+
+def speaks_of_scale(name: str) -> bool:
+    """A name of a scale, a spread or a rate, which may be any positive number."""
+    return bool(_SCALE_WORDS & set(words(name)))
+
+
+_SCALE_WORDS = frozenset(
+    "sigma sigmas scale scales std stddev sd var variance variances precision concentration rate "
+    "lam lambda".split()
+)
+
+
 def speaks_of_count(name: str) -> bool:
     return bool({"count", "counts"} & set(words(name)))
 
@@ -82,6 +105,8 @@ def role_of(name: str, has_default: bool) -> Role:
     found = words(name)
     if has_default:
         return Role.SETTING
+    if speaks_of_truth(name):
+        return Role.LABEL
     if name in _LABEL_NAMES or (_LABEL_WORDS & set(found) and not _PREDICTION_WORDS & set(found)):
         return Role.LABEL
     if name in _PREDICTION_NAMES or _PREDICTION_WORDS & set(found):
@@ -94,8 +119,20 @@ def role_of(name: str, has_default: bool) -> Role:
 _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
     "name dtype reduction config params hparams options seed threshold depth classes dim dims "
-    "shape factor training self cls".split()
+    "shape shapes height width factor training self cls clip flags counts count frequency "
+    "frequencies microbatches".split()
 )
+_TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
+_GIVEN_BY_A_MODEL = frozenset(
+    "pred preds predict prediction predictions predicted hat yhat ypred estimate estimates "
+    "generated fake reconstructed".split()
+)
+
+def speaks_of_truth(name: str) -> bool:
+    """A name whose last word says that the value is what a prediction is compared with."""
+    found = words(name)
+    return found[-1:] != [] and found[-1] in _TRUTH_WORDS and not _GIVEN_BY_A_MODEL & set(found)
+
 
 KERAS_PAIR = ("y_true", "y_pred")
 """The parameters that Keras calls a loss with."""
@@ -104,6 +141,11 @@ KERAS_PAIR = ("y_true", "y_pred")
 def speaks_of_prediction(name: str) -> bool:
     """A name that says by itself that its value is what a model gave."""
     return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)))
+
+
+def holds_prediction(name: str) -> bool:
+    """An attribute that says so: `self.logits`, `self.z_mean`, and not `self.sigma_ratio`."""
+    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)[-1:]))
 
 
 def speaks_of_model(name: str) -> bool:

@@ -62,7 +62,6 @@ def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> Non
 
 def _renew(lifter: Lifting, expr: ast.Call, changed: Mapping[str, Node]) -> None:
     """The object that a name holds, with some attributes changed."""
-    assert isinstance(expr.func, (ast.Attribute, ast.Name))
     text = dotted(expr.func)
     for held in (text, (text or "").rpartition(".")[0]):
         node = lifter.scope.get(held or "")

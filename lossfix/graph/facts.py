@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
-from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
+from lossfix.graph.conventions import (
+    holds_prediction,
+    speaks_of_model,
+    speaks_of_prediction,
+    speaks_of_scale,
+    speaks_of_small,
+    speaks_of_truth,
+)
 from lossfix.graph.express import is_shape
 from lossfix.graph.flags import has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
@@ -25,6 +33,7 @@ from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_DATA_KEYS = frozenset("inputs input x image images features feature text".split())
 _FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
@@ -33,6 +42,13 @@ _CHOOSES = {
     "where": slice(1, 3),
 }
 """Ops that choose: which of their arguments the value itself comes from."""
+
+_STEPS = frozenset(
+    "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not any "
+    "all is_nan is_finite is_inf argmax argmin argsort count_nonzero sign round floor ceil "
+    "floordiv one_hot searchsorted bincount to_float to_int to_numpy".split()
+)
+"""Ops whose result has no gradient with respect to any argument."""
 
 _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
@@ -60,6 +76,8 @@ class Facts:
         self.sites = sites
         self._own = {node.number: name for name, node in unit.inputs.items()}
         self._varied: dict[int, bool] = {}
+        self._smooth: dict[int, bool] = {}
+        self._truths: frozenset[int] | None = None
         self._ranges: dict[str, Ranges] = {}
         self._asked: set[int] = set()
         self._useful: set[int] | None = None
@@ -85,6 +103,17 @@ class Facts:
             known = self._varied[id(node)] = self._depends(node)
         return known
 
+    def smooth(self, node: Node) -> bool:
+        """Whether a gradient goes from the value to what is trained: no step is in between."""
+        known = self._smooth.get(id(node))
+        if known is None:
+            self._smooth[id(node)] = False  # a loop's own value, met again below
+            known = node.op not in _STEPS and self.varied(node)
+            if known and node.op not in (INPUT, FREE, OPAQUE) and node.args:
+                known = any(map(self.smooth, node.args))
+            self._smooth[id(node)] = known
+        return known
+
     def _depends(self, node: Node) -> bool:
         if node.number in self.unit.trained:
             return True
@@ -99,18 +128,33 @@ class Facts:
         if node.op == "variable":
             return True
         if node.op == FREE:
-            return node.name.startswith("self.") and speaks_of_prediction(node.name[5:])
+            return node.name.startswith("self.") and holds_prediction(node.name[5:])
         if node.op == CONST or node.op in _STOPS or is_shape(node):
             return False
         if node.op == OPAQUE:
             tail = node.name.rpartition(".")[2]
             if tail in _TRAINED:
-                return True
-            if not node.args:
+                return not _is_frozen(node)
+            if not node.args or self._is_part_of_data(node) or _is_of_a_setting(node):
                 return False
             if not self.unit.inputs and speaks_of_model(tail):
                 return True
         return any(self.varied(arg) for arg in node.args)
+
+    def _is_part_of_data(self, node: Node) -> bool:
+        """`features["inputs"]`, and what `features, labels = batch` calls a label."""
+        if node.name == "[]" and len(node.args) == 2 and isinstance(node.args[1].value, str):
+            key = node.args[1].value
+            return key in _DATA_KEYS or speaks_of_truth(key)
+        if node.name != "item" or node.args[0].op != INPUT:
+            return False
+        if self._truths is None:
+            self._truths = frozenset(
+                d.value.number
+                for d in self.unit.definitions
+                if d.value.name == "item" and speaks_of_truth(d.name)
+            )
+        return node.number in self._truths
 
     def _given(self, node: Node) -> list[tuple[Facts, Node]]:
         """What the known callers of a helper give for one of its parameters."""
@@ -144,8 +188,17 @@ class Facts:
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
         return (
-            self.in_loss and self.varied(node) and self.useful(node) and self._is_trained_with(node)
+            self.in_loss
+            and self.varied(node)
+            and self.useful(node)
+            and self._is_trained_with(node)
+            and not self.has_own_gradient
         )
+
+    @property
+    def has_own_gradient(self) -> bool:
+        """Whether the unit gives its gradient itself: none is taken through what it computes."""
+        return has_own_gradient(self.unit.tree)
 
     def _is_trained_with(self, node: Node) -> bool:
         """Whether the text that makes the value runs in training, as far as a flag tells."""
@@ -157,7 +210,7 @@ class Facts:
         """Whether only a branch of a `where` has the value, and no gradient is taken through it:
         a function with a gradient of its own chooses what it computes well.
         """
-        if not has_own_gradient(self.unit.tree):
+        if not self.has_own_gradient:
             return False
         if self._unchosen is None:
             self._unchosen = {id(each) for each in reached(self.unit.results, _conditions)}
@@ -226,9 +279,16 @@ class Facts:
             for node in reached((*self.unit.results, *self.unit.nodes)):
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
-                elif node.op == "log":
+                elif node.op == "log" and not self._is_a_scale(node.args[0]):
                     self._likely |= _viewed_inputs(node.args[0])
         return self._likely
+
+    def _is_a_scale(self, node: Node) -> bool:
+        """Whether the code calls a value, or a part of one, a scale and no probability."""
+        if node.op == INPUT:
+            return speaks_of_scale(node.name)
+        held = (d.name for d in self.unit.definitions if d.value.number == node.number)
+        return any(map(speaks_of_scale, held))
 
     def rank_offset(self, node: Node) -> int | None:
         """The rank, relative to the parameters of the loss; None where it is not known.
@@ -281,6 +341,29 @@ def _carried(node: Node) -> Sequence[Node]:
 
 def _conditions(node: Node) -> Sequence[Node]:
     return node.args[:1] if node.op == "where" else node.args
+
+
+def _is_of_a_setting(node: Node) -> bool:
+    """`flags.loss_scale`: an attribute of a parameter, where no name speaks of predictions."""
+    return (
+        node.name.startswith(".")
+        and node.args[0].op == INPUT
+        and not speaks_of_prediction(node.args[0].name)
+        and not (holds_prediction(node.name[1:]) or node.name[1:] in _PARTS)
+    )
+
+
+_PARTS = frozenset("loc scale value values embedding embeddings real imag T".split())
+"""Attributes that hold what is trained, of objects with any name."""
+
+
+def _is_frozen(node: Node) -> bool:
+    """Whether a variable is made with `trainable=False`."""
+    code = node.origin.code if node.origin is not None else None
+    return isinstance(code, ast.Call) and any(
+        k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
+        for k in code.keywords
+    )
 
 
 def _viewed_inputs(node: Node) -> set[int]:

@@ -11,6 +11,7 @@ from lossfix.graph.conventions import (
     speaks_of_loss,
     speaks_of_metric,
     speaks_of_test,
+    speaks_of_untrained,
 )
 from lossfix.graph.index import Index, Place
 from lossfix.graph.names import dotted
@@ -26,10 +27,22 @@ def is_keras_pair(place: Place) -> bool:
     return tuple(own[-2:]) == KERAS_PAIR or tuple(own[:2]) == KERAS_PAIR
 
 
+def is_called_by_keras(place: Place) -> bool:
+    """Whether (y_true, y_pred) are all that it must be given, behind what `partial` fills in."""
+    arguments = place.tree.args
+    needed = len(arguments.args) - len(arguments.defaults)
+    own = [a.arg for a in arguments.args]
+    behind = own[own.index(KERAS_PAIR[1]) + 1 : needed] if KERAS_PAIR[1] in own else []
+    return is_keras_pair(place) and not behind
+
+
 def is_test(place: Place) -> bool:
     """Whether a function is part of a test: it takes gradients, and trains nothing."""
     bases = place.owner.bases if place.owner is not None else ()
-    return speaks_of_test(place.tree.name) or any(base.endswith("TestCase") for base in bases)
+    around = (place.parent or "").split(".")
+    return any(map(speaks_of_test, (place.tree.name, *around))) or any(
+        base.endswith("TestCase") for base in bases
+    )
 
 
 def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
@@ -37,6 +50,8 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     name = place.tree.name
     keras = is_keras_pair(place)
     owner = place.owner
+    if is_test(place):
+        return Kind.METRIC
     if owner is not None:
         about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
         of_loss = any(speaks_of_loss(a) for a in about)
@@ -55,7 +70,11 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
             return Kind.LOSS
     if speaks_of_metric(name):
         return Kind.METRIC
-    return Kind.LOSS if keras else Kind.CODE
+    if keras:
+        return Kind.LOSS
+    classes = () if owner is None else (owner.name,)
+    aside = any(map(speaks_of_untrained, (name, place.parent or "", *classes)))
+    return Kind.METRIC if aside and not stands_among_losses(index.path) else Kind.CODE
 
 
 def may_be_loss(place: Place, index: Index) -> bool:

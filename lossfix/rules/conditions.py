@@ -38,6 +38,11 @@ def varied(name: str) -> Condition:
     return lambda match: match.facts.varied(match.values[name])
 
 
+def has_gradient(name: str) -> Condition:
+    """A gradient goes from the value to what is trained: no step or rounding is in between."""
+    return lambda match: match.facts.smooth(match.values[name])
+
+
 def settled(name: str) -> Condition:
     """The value depends on no tensor: a number, a parameter with a default, a setting."""
 

@@ -237,8 +237,15 @@ def _matches(
 def _splits_a_sum(hit: Match) -> bool:
     """Whether a sum takes its operand out of another sum, which is of use as it is.
 
-    That is one that a name holds for several uses, or that another function makes.
+    That is one that a name holds for several uses, or that another function makes; and so for a
+    product with a quotient that another function makes.
     """
+    if hit.root.op == "mul":
+        home = _frame_of(hit)
+        return any(
+            node.op == "div" and node.origin is not None and node.origin.frame.name != home
+            for node in hit.interior
+        )
     if hit.root.op not in ("add", "sub"):
         return False
     used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
@@ -341,16 +348,16 @@ def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
     shared = _shared(hits)
     kept: list[tuple[Rule, Match]] = []
     used: set[int] = set()
-    cores: set[tuple[str, frozenset[int]]] = set()
+    cores: defaultdict[str, list[frozenset[int]]] = defaultdict(list)
     for rule, hit in sorted(hits, key=lambda hit: _rank(*hit), reverse=True):
-        core = (rule.code, frozenset(id(n) for n in hit.interior if n.op not in _GROUPS))
-        if id(hit.root) in used or (core[1] and core in cores):
+        core = frozenset(id(n) for n in hit.interior if n.op not in _GROUPS)
+        if id(hit.root) in used or (core and any(core <= other for other in cores[rule.code])):
             continue
         parts = (part for node in hit.interior for part in shared.get(id(node), ()))
         if any(_does_as_well(part, hit) for part in parts):
             continue
         kept.append((rule, hit))
-        cores.add(core)
+        cores[rule.code].append(core)
         used.update(id(node) for node in hit.interior)
     return kept
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from lossfix.graph.conventions import words
+from lossfix.graph.express import is_random
 from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
@@ -31,6 +33,23 @@ def is_label(name: str) -> Condition:
         return node.op == INPUT and match.facts.role(node) is Role.LABEL
 
     return holds
+
+
+def is_weight(name: str) -> Condition:
+    """A weight of the model by itself, drawn at random: all of it is never exactly 0."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        if node.name == "[]" and node.args[0].op == INPUT:
+            return bool({"variables", "parameters", "params"} & set(words(node.args[0].name)))
+        if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
+            return False
+        return any(part.op == OPAQUE and is_random(part.name) for part in node.walk())
+
+    return holds
+
+
+_VARIABLES = frozenset({"Variable", "get_variable", "add_weight"})
 
 
 def is_huge(name: str, limit: float) -> Condition:

@@ -18,6 +18,24 @@ def matters(match: Match) -> bool:
     return match.facts.useful(match.root)
 
 
+def compares(match: Match) -> bool:
+    """The value is made from labels too: a model that gives its own loss has none."""
+    return any(
+        part.op == INPUT and match.facts.role(part) is Role.LABEL for part in match.root.walk()
+    )
+
+
+def unconditional(match: Match) -> bool:
+    """It is so whichever way the code goes."""
+    return not match.conditional
+
+
+def is_taught(match: Match) -> bool:
+    """A gradient is taken through the value, as far as names and results tell."""
+    facts = match.facts
+    return not facts.has_own_gradient and (not match.unit.results or facts.useful(match.root))
+
+
 def in_keras_loss(match: Match) -> bool:
     """The loss is one that Keras calls with (y_true, y_pred)."""
     return match.unit.keras
