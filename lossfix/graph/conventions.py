@@ -80,7 +80,7 @@ def speaks_of_untrained(name: str) -> bool:
 
 
 _UNTRAINED_WORDS = frozenset(
-    "schedule scheduler decay annealing warmup inference infer preprocess preprocessing "
+    "schedule scheduler decay decayed annealing warmup inference infer preprocess preprocessing "
     "postprocess postprocessing augment augmentation".split()
 )
 
@@ -128,6 +128,7 @@ _GIVEN_BY_A_MODEL = frozenset(
     "generated fake reconstructed".split()
 )
 
+
 def speaks_of_truth(name: str) -> bool:
     """A name whose last word says that the value is what a prediction is compared with."""
     found = words(name)
@@ -143,9 +144,23 @@ def speaks_of_prediction(name: str) -> bool:
     return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)))
 
 
+def says_prediction(name: str) -> bool:
+    """A name that can mean nothing else, whoever calls with whatever."""
+    return bool(_SURELY_PREDICTED & set(words(name)))
+
+
+_SURELY_PREDICTED = frozenset(
+    "pred preds predict prediction predictions predicted logit logits output outputs yhat ypred "
+    "hat".split()
+)
+
+
 def holds_prediction(name: str) -> bool:
     """An attribute that says so: `self.logits`, `self.z_mean`, and not `self.sigma_ratio`."""
-    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)[-1:]))
+    found = words(name)
+    spread = found[-1:] in (["var"], ["variance"], ["std"])  # `z_log_var`
+    says = found if spread else found[-1:]
+    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(says))
 
 
 def speaks_of_model(name: str) -> bool:

@@ -43,7 +43,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {
     ast.NotEq: "not_equal",
 }
 _RANDOM = ("random", "dropout", "shuffle", "sample", "uniform", "normal", "categorical")
-_SHAPE_CALLS = frozenset(
+SHAPE_CALLS = frozenset(
     "shape rank size int_shape ndim len get_shape as_list shape_list get_shape_list TensorSpec "
     "TensorShape".split()
 )
@@ -307,8 +307,7 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
 def is_shape(node: Node) -> bool:
     """A shape, a rank or a dtype of a value: it carries no gradient."""
     return node.op == OPAQUE and (
-        node.name.lstrip(".") in _SHAPE_ATTRIBUTES
-        or node.name.rpartition(".")[2] in _SHAPE_CALLS
+        node.name.lstrip(".") in _SHAPE_ATTRIBUTES or node.name.rpartition(".")[2] in SHAPE_CALLS
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from lossfix.graph.conventions import (
     holds_prediction,
+    says_prediction,
     speaks_of_model,
     speaks_of_prediction,
     speaks_of_scale,
@@ -17,6 +18,7 @@ from lossfix.graph.express import is_shape
 from lossfix.graph.flags import has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import (
+    CALLABLE,
     CONST,
     FREE,
     INPUT,
@@ -32,7 +34,9 @@ from lossfix.graph.nodes import (
 from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
-_TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_TRAINED = frozenset(
+    "get_variable add_weight add_variable Variable weight_variable model_variable".split()
+)
 _DATA_KEYS = frozenset("inputs input x image images features feature text".split())
 _FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
@@ -49,6 +53,8 @@ _STEPS = frozenset(
     "floordiv one_hot searchsorted bincount to_float to_int to_numpy".split()
 )
 """Ops whose result has no gradient with respect to any argument."""
+
+_BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
 
 _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
@@ -109,7 +115,8 @@ class Facts:
         if known is None:
             self._smooth[id(node)] = False  # a loop's own value, met again below
             known = node.op not in _STEPS and self.varied(node)
-            if known and node.op not in (INPUT, FREE, OPAQUE) and node.args:
+            made = node.op not in _BEGINNINGS and node.number not in self.unit.trained
+            if known and made and node.args:
                 known = any(map(self.smooth, node.args))
             self._smooth[id(node)] = known
         return known
@@ -122,11 +129,18 @@ class Facts:
             if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
                 return any(value.number in facts.unit.trained for facts, value in given)
             by_callers = any(facts.varied(value) for facts, value in given)
-            if given and self.unit.kind is Kind.HELPER:
+            settled = all(value.op in (CONST, FREE) or _is_leaf(value) for _, value in given)
+            if given and (
+                self.unit.kind is Kind.HELPER or (settled and not says_prediction(node.name))
+            ):
                 return by_callers
             return by_callers or self.role(node) is Role.PREDICTION
         if node.op == "variable":
             return True
+        if node.op == CALLABLE:  # what it will be given is not known; what it has captured is
+            parts = reached((node,), lambda part: () if is_shape(part) else part.args)
+            captured = (part for part in parts if part.number in self._own)
+            return any(map(self.varied, captured))
         if node.op == FREE:
             return node.name.startswith("self.") and holds_prediction(node.name[5:])
         if node.op == CONST or node.op in _STOPS or is_shape(node):
@@ -135,6 +149,8 @@ class Facts:
             tail = node.name.rpartition(".")[2]
             if tail in _TRAINED:
                 return not _is_frozen(node)
+            if _is_of_a_layer(node):
+                return True
             if not node.args or self._is_part_of_data(node) or _is_of_a_setting(node):
                 return False
             if not self.unit.inputs and speaks_of_model(tail):
@@ -222,9 +238,14 @@ class Facts:
         if self._in_loss is None:
             self._in_loss = False  # functions that call each other, met again below
             self._in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
-            if self.unit.kind is Kind.HELPER and self.sites:
+            if self.sites and (self.unit.kind is Kind.HELPER or self._is_wholly_known()):
                 self._in_loss = any(facts.in_use(call) for facts, call in self.sites)
         return self._in_loss
+
+    def _is_wholly_known(self) -> bool:
+        """Whether losses of the file alone make use of the unit: it is private."""
+        private = self.unit.name.rpartition(".")[2].startswith("_")
+        return private and all(facts.in_loss for facts, _ in self.sites)
 
     def in_use(self, call: Call) -> bool:
         """Whether a loss depends on what a call of this unit's text gives."""
@@ -341,6 +362,19 @@ def _carried(node: Node) -> Sequence[Node]:
 
 def _conditions(node: Node) -> Sequence[Node]:
     return node.args[:1] if node.op == "where" else node.args
+
+
+def _is_of_a_layer(node: Node) -> bool:
+    """`Dense(8)(x)`: what a layer with weights gives, whatever it is given."""
+    if node.name == "inside the layer":
+        return True
+    layer = node.args[0].name.rpartition(".")[2] if node.name == "call" and node.args else ""
+    return layer[:1].isupper() and speaks_of_model(layer)
+
+
+def _is_leaf(node: Node) -> bool:
+    """An attribute that some call may have set anew, and the like."""
+    return node.op == OPAQUE and not node.args
 
 
 def _is_of_a_setting(node: Node) -> bool:

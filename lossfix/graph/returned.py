@@ -30,7 +30,7 @@ def _parts(result: Node) -> Iterator[Node]:
 
 
 def _is_monitored(name: str) -> bool:
-    """"contrast_acc", "metrics/accuracy", and not "score_loss"."""
+    """ "contrast_acc", "metrics/accuracy", and not "score_loss"."""
     return speaks_of_metric(name) and not speaks_of_loss(name)
 
 

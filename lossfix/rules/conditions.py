@@ -100,9 +100,12 @@ def near(name: str, point: float) -> Condition:
 
     def holds(match: Match) -> bool:
         found = _interval(match, name)
-        return found.low <= point <= found.high
+        return found.low - _CLOSE <= point <= found.high + _CLOSE
 
     return holds
+
+
+_CLOSE = 1e-6  # from there on, digits are lost beside 1
 
 
 def counts(name: str) -> Condition:

@@ -13,7 +13,7 @@ from lossfix.graph.facts import Facts
 from lossfix.graph.index import Index
 from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit
+from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit, reached
 from lossfix.graph.number import Numbering
 from lossfix.rules.findings import Finding
 from lossfix.rules.match import match, may_fit
@@ -241,11 +241,7 @@ def _splits_a_sum(hit: Match) -> bool:
     product with a quotient that another function makes.
     """
     if hit.root.op == "mul":
-        home = _frame_of(hit)
-        return any(
-            node.op == "div" and node.origin is not None and node.origin.frame.name != home
-            for node in hit.interior
-        )
+        return _splits_a_quotient(hit)
     if hit.root.op not in ("add", "sub"):
         return False
     used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
@@ -263,6 +259,17 @@ def _splits_a_sum(hit: Match) -> bool:
     return any(
         id(node) in held or (node.origin is not None and node.origin.frame.name != home)
         for node in others
+    )
+
+
+def _splits_a_quotient(hit: Match) -> bool:
+    home, used = _frame_of(hit), {id(node) for node in hit.interior}
+    product = reached((hit.root,), lambda n: n.args if n.op in ("mul", "neg") else ())
+    return any(
+        node.op == "div"
+        and id(node) in used
+        and (node.inner is not None or (node.origin and node.origin.frame.name != home))
+        for node in product
     )
 
 

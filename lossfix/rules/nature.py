@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 from lossfix.graph.conventions import words
 from lossfix.graph.express import is_random
 from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
@@ -36,12 +38,15 @@ def is_label(name: str) -> Condition:
 
 
 def is_weight(name: str) -> Condition:
-    """A weight of the model by itself, drawn at random: all of it is never exactly 0."""
+    """A weight of the model by itself, or its norm: drawn at random, it is never exactly 0."""
 
     def holds(match: Match) -> bool:
         node = stripped(match.values[name])
-        if node.name == "[]" and node.args[0].op == INPUT:
-            return bool({"variables", "parameters", "params"} & set(words(node.args[0].name)))
+        while node.op in ("norm", "euclidean_norm", "sqrt", "sum", "square"):
+            node = stripped(node.args[0])
+        code = node.origin.code if node.origin is not None else None
+        if isinstance(code, ast.Subscript) and isinstance(code.value, ast.Name):
+            return bool({"variables", "parameters", "params"} & set(words(code.value.id)))
         if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
             return False
         return any(part.op == OPAQUE and is_random(part.name) for part in node.walk())

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from lossfix.graph.conventions import role_of, words
-from lossfix.graph.express import is_shape
+from lossfix.graph.express import is_random, is_shape
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Node, Role, reached
 from lossfix.rules.match import factors
 from lossfix.rules.pattern import Condition, Match
@@ -34,6 +34,57 @@ def is_taught(match: Match) -> bool:
     """A gradient is taken through the value, as far as names and results tell."""
     facts = match.facts
     return not facts.has_own_gradient and (not match.unit.results or facts.useful(match.root))
+
+
+def weighs_itself(match: Match) -> bool:
+    """A log of a probability in a product with that probability: where it is 0, so is the term."""
+    inner = {n.number for n in match.interior if n.op in ("sigmoid", "softmax", "sub")}
+    todo = [match.root.number]
+    while todo:
+        number = todo.pop()
+        for user in match.unit.nodes:
+            if number not in {arg.number for arg in user.args}:
+                continue
+            if user.op == "mul" and inner & {arg.number for arg in user.args}:
+                return True
+            if user.op in ("add", "sub", "neg"):
+                todo.append(user.number)
+    return False
+
+
+def is_fine(match: Match) -> bool:
+    """The last digits count: not all that is made of the value is rounded, compared or drawn."""
+    todo, seen = [match.root.number], {match.root.number}
+    ends: list[bool] = []
+    while todo:
+        number = todo.pop()
+        users = [u for u in match.unit.nodes if number in {arg.number for arg in u.args}]
+        if not users or any(number == result.number for result in match.unit.results):
+            return True
+        for user in users:
+            coarse = user.op in _COARSE or (user.op == OPAQUE and is_random(user.name))
+            ends.append(coarse)
+            if not coarse and user.number not in seen:
+                seen.add(user.number)
+                todo.append(user.number)
+    return not any(ends)
+
+
+_COARSE = frozenset(
+    "floor ceil round greater greater_equal less less_equal equal not_equal argmax argmin "
+    "argsort".split()
+)
+
+
+def is_drawn_from(match: Match) -> bool:
+    """All that is done with the value is to draw from it: -inf is a probability of 0 there."""
+    users = [u for u in match.unit.nodes if match.root.number in {a.number for a in u.args}]
+    return bool(users) and all(u.op == OPAQUE and is_random(u.name) for u in users)
+
+
+def is_parameter(name: str) -> Condition:
+    """The value is what the function is given, as it is."""
+    return lambda match: stripped(match.values[name]).op == INPUT
 
 
 def in_keras_loss(match: Match) -> bool:

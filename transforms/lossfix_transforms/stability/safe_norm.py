@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, has_gradient, negated
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.pattern import Rewrite
 from lossfix.rules.nature import is_weight
+from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Var, ops
 
