@@ -80,9 +80,22 @@ def speaks_of_untrained(name: str) -> bool:
 
 
 _UNTRAINED_WORDS = frozenset(
-    "schedule scheduler decay decayed annealing warmup inference infer preprocess preprocessing "
-    "postprocess postprocessing augment augmentation".split()
+    "reward rewards schedule scheduler decay decayed annealing warmup inference infer preprocess "
+    "preprocessing postprocess postprocessing augment augmentation".split()
 )
+
+
+def speaks_of_density(name: str) -> bool:
+    """A name of what is small by nature and added up: a divergence, an entropy, a log density."""
+    found = words(name)
+    return bool(_DENSITY_WORDS & set(found)) or any(p in pairwise(found) for p in _DENSITY_PAIRS)
+
+
+_DENSITY_WORDS = frozenset(
+    "kl kld kldiv entropy likelihood loglik logdet jacobian logdensity logdensities elbo vae "
+    "divergence energy".split()
+)
+_DENSITY_PAIRS = (("log", "prob"), ("log", "pdf"), ("log", "density"), ("log", "det"))
 
 
 def speaks_of_scale(name: str) -> bool:
@@ -123,6 +136,7 @@ _SETTING_WORDS = frozenset(
     "frequencies microbatches".split()
 )
 _TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
+_WHOLE_WORDS = frozenset("length lengths ids idx index indices".split())
 _GIVEN_BY_A_MODEL = frozenset(
     "pred preds predict prediction predictions predicted hat yhat ypred estimate estimates "
     "generated fake reconstructed".split()
@@ -130,9 +144,12 @@ _GIVEN_BY_A_MODEL = frozenset(
 
 
 def speaks_of_truth(name: str) -> bool:
-    """A name whose last word says that the value is what a prediction is compared with."""
+    """A name whose last word says that the value is what a prediction is compared with, or counts
+    or picks something."""
     found = words(name)
-    return found[-1:] != [] and found[-1] in _TRUTH_WORDS and not _GIVEN_BY_A_MODEL & set(found)
+    if found[-1:] and (found[-1] in _WHOLE_WORDS or found[-1].endswith("len")):
+        return True
+    return bool(_TRUTH_WORDS & set(found[-1:])) and not _GIVEN_BY_A_MODEL & set(found)
 
 
 KERAS_PAIR = ("y_true", "y_pred")

@@ -56,6 +56,8 @@ _STEPS = frozenset(
 
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
 
+_USUAL = "usual"
+_ROOM = 2.0  # how far from its default a setting is chosen by most
 _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
@@ -118,6 +120,9 @@ class Facts:
             made = node.op not in _BEGINNINGS and node.number not in self.unit.trained
             if known and made and node.args:
                 known = any(map(self.smooth, node.args))
+            elif known and node.op == OPAQUE:  # not after a step, whatever the call does
+                among = [arg for arg in node.args if self.varied(arg)]
+                known = not among or any(map(self.smooth, among))
             self._smooth[id(node)] = known
         return known
 
@@ -261,6 +266,18 @@ class Facts:
         if dtype not in self._ranges:
             self._ranges[dtype] = Ranges(self._named_interval, dtype, self._is_tensor)
         return self._ranges[dtype]
+
+    def usual(self, node: Node) -> Interval:
+        """All that the value can be where settings are about what they are by default."""
+        if _USUAL not in self._ranges:
+            self._ranges[_USUAL] = Ranges(self._usual_interval, "float32", self._is_tensor)
+        return self._ranges[_USUAL].of(node)
+
+    def _usual_interval(self, node: Node) -> Interval:
+        value = node.value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0.0:
+            return Interval(value / _ROOM, value * _ROOM)
+        return self._named_interval(node)
 
     def _is_tensor(self, node: Node) -> bool:
         """Whether the value takes every value of its range, as a setting does not."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Sequence
 
@@ -45,12 +46,21 @@ def is_test(place: Place) -> bool:
     )
 
 
+def _is_said_to_be_hard(place: Place) -> bool:
+    """Whether its docstring says that a function has no gradient: it is there to be looked at."""
+    first = place.tree.body[0]
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return False
+    said = str(first.value.value).lower()
+    return "non-differentiable" in said or "not differentiable" in said
+
+
 def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     """The kind of a function as far as names tell, given the roles of its parameters."""
     name = place.tree.name
     keras = is_keras_pair(place)
     owner = place.owner
-    if is_test(place):
+    if is_test(place) or _is_said_to_be_hard(place):
         return Kind.METRIC
     if owner is not None:
         about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
@@ -73,7 +83,7 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     if keras:
         return Kind.LOSS
     classes = () if owner is None else (owner.name,)
-    aside = any(map(speaks_of_untrained, (name, place.parent or "", *classes)))
+    aside = any(map(speaks_of_untrained, (name, *(place.parent or "").split("."), *classes)))
     return Kind.METRIC if aside and not stands_among_losses(index.path) else Kind.CODE
 
 

@@ -70,15 +70,18 @@ def may_be_zero(name: str) -> Condition:
 
 
 def may_exceed(name: str, limit: float = EXP_OVERFLOWS_AT) -> Condition:
-    """The value's range goes above `limit`; the range of a value nobody knows does."""
-    return lambda match: _interval(match, name).high > limit
+    """The value's range goes above `limit`, with settings about as they are by default too; the
+    range of a value nobody knows does."""
+    return lambda match: (
+        _interval(match, name).high > limit and match.facts.usual(match.values[name]).high > limit
+    )
 
 
 def unshifted(name: str) -> Condition:
     """exp of the value may overflow, or underflow along a whole row: no maximum is taken out."""
 
     def holds(match: Match) -> bool:
-        found = _interval(match, name)
+        found = match.facts.usual(match.values[name])
         wide = found.high > EXP_OVERFLOWS_AT or found.low < -EXP_OVERFLOWS_AT
         return wide and not is_minus_its_max(match.values[name])
 

@@ -112,7 +112,7 @@ def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
         if node.origin is not None
     }
     for code, finding in elsewhere:
-        if code in used:
+        if code in used or _is_of_another_loss(finding, best.values(), module):
             continue
         if finding.reason.startswith(_ACROSS):
             best[code] = (_LOWEST, finding)
@@ -315,6 +315,17 @@ def _is_found_there(finding: Finding, module: Module) -> bool:
     place = frame.home.places.get(frame.name)
     by_name = place is not None and may_be_loss(place, frame.home)
     return finding.rule.scope is Scope.ANYWHERE or by_name
+
+
+def _is_of_another_loss(
+    finding: Finding, others: Iterable[tuple[object, Finding]], module: Module
+) -> bool:
+    """Whether the function that a call enters is a loss of the file with the finding itself."""
+    inner = finding.match.root.inner
+    if inner is None or inner.origin is None or inner.origin.frame.home is not module.index:
+        return False
+    name = inner.origin.frame.name
+    return any(other.rule is finding.rule and other.match.unit.name == name for _, other in others)
 
 
 def _in_helper(finding: Finding) -> Finding:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 
-from lossfix.graph.conventions import role_of, words
+from lossfix.graph.conventions import role_of, says_prediction, speaks_of_density, words
 from lossfix.graph.express import is_random, is_shape
-from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Node, Role, reached
+from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
 from lossfix.rules.match import factors
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import VIEWS, deciding_tests, stripped
@@ -16,6 +17,20 @@ from lossfix.rules.structure import VIEWS, deciding_tests, stripped
 def matters(match: Match) -> bool:
     """The loss depends on the value."""
     return match.facts.useful(match.root)
+
+
+def may_be_trained(match: Match) -> bool:
+    """Nothing says that the unit only evaluates a loss, in NumPy, for somebody to look at."""
+    unit, facts = match.unit, match.facts
+    returns = getattr(unit.tree, "returns", None)
+    if returns is not None and _ARRAYS & set(words(ast.unparse(returns))):
+        return False
+    if unit.keras or unit.kind is Kind.HELPER or facts.sites or unit.trained:
+        return True
+    return any(map(says_prediction, unit.inputs)) or any(map(facts.smooth, unit.results))
+
+
+_ARRAYS = frozenset({"ndarray", "float"})
 
 
 def compares(match: Match) -> bool:
@@ -68,6 +83,16 @@ def is_fine(match: Match) -> bool:
                 seen.add(user.number)
                 todo.append(user.number)
     return not any(ends)
+
+
+def is_small_by_nature(match: Match) -> bool:
+    """The value is part of a loss, or of what names call a divergence, a density, an entropy."""
+    unit = match.unit
+    if unit.kind is not Kind.CODE:
+        return True
+    held = (d.name for d in unit.definitions if _holds(d.value, match.root))
+    path = match.root.origin.frame.home.path if match.root.origin is not None else ""
+    return any(map(speaks_of_density, (unit.name, os.path.basename(path), *held)))
 
 
 _COARSE = frozenset(
@@ -144,7 +169,8 @@ def is_loss_value(match: Match) -> bool:
         if node.op in ("mean", "sum", JOIN):
             todo.extend(node.args if node.op == JOIN else node.args[:1])
         elif node.op in ("mul", "div"):
-            todo.extend(f.node for f in factors(node)[1] if match.facts.varied(f.node))
+            varied = [f.node for f in factors(node)[1] if match.facts.varied(f.node)]
+            todo.extend(varied if len(varied) == 1 else ())  # else one weighs the other
     return False
 
 
@@ -280,7 +306,10 @@ def is_target(match: Match) -> bool:
     """The code calls the value a label: what a prediction is compared with needs no gradient."""
     made = {node.number for node in match.interior}
     names = [d.name for d in match.unit.definitions if d.value.number in made]
-    return any(role_of(name, False) is Role.LABEL for name in names)
+    if any(role_of(name, False) is Role.LABEL for name in names):
+        return True
+    targets = (d.value for d in match.unit.definitions if "target" in words(d.name))
+    return any(match.root.number in {n.number for n in each.walk()} for each in targets)
 
 
 def is_uncast(name: str) -> Condition:

@@ -7,6 +7,7 @@ from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import may_be_trained
 
 x = Var("x")
 
@@ -21,7 +22,7 @@ RULE = Rule(
         keeps="the value",
     ),
     scope=Scope.LOSS,
-    when=all_of(has_gradient("x"), is_float("x"), carries),
+    when=all_of(has_gradient("x"), is_float("x"), carries, may_be_trained),
     message="a Python number carries no gradient: that of the predictions is lost or partial",
     why=(
         "Eagerly the number is a constant to the backward pass: x * float(x) has the gradient x "

@@ -14,7 +14,7 @@ from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_fine
+from lossfix.rules.usage import is_fine, is_small_by_nature
 
 x = Var("x")
 
@@ -29,6 +29,7 @@ RULE = Rule(
         near("x", 0.0),
         negated(any_of(counts("x"), root_is_probability_complement)),
         is_fine,
+        is_small_by_nature,
     ),
     message="log(1 + x) loses the digits of a small x",
     why=(
