@@ -102,6 +102,7 @@ def _other_call(
     if value is None:
         effects.forget_unfollowed(lifter, expr, base)
     effects.forget(lifter, expr, qualified, callee)
+    effects.collect(lifter, expr, args)
     if value is not None:
         return value
     if plain and qualified in ("functools.partial", "partial") and args:

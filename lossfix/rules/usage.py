@@ -261,6 +261,22 @@ def is_mask(name: str) -> Condition:
     return holds
 
 
+def is_total_of_mask(name: str) -> Condition:
+    """The sum or mean of what the code calls a mask, which may leave nothing."""
+
+    def holds(match: Match) -> bool:
+        total = stripped(match.values[name])
+        if total.op not in ("sum", "mean"):
+            return False
+        node = total.args[0]
+        if match.facts.varied(node) or node.op not in (INPUT, OPAQUE, "column", "column_kept"):
+            return False
+        held = (d.name for d in match.unit.definitions if d.value.number == node.number)
+        return any("mask" in words(each) for each in (*held, node.name))
+
+    return holds
+
+
 _TRUTHS = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
     "is_nan is_finite is_inf".split()

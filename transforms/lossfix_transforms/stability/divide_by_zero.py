@@ -16,6 +16,7 @@ from lossfix.rules.structure import (
     zero_is_real,
 )
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import is_total_of_mask
 
 a, b = Var("a"), Var("b")
 
@@ -41,10 +42,15 @@ RULE = Rule(
     contract=Guarded(singular="b = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
     when=all_of(
-        nonnegative("b"),
-        reaches("b", 0.0),
-        any_of(is_total("b"), is_bent("b")),
-        zero_is_real("b"),
+        any_of(
+            is_total_of_mask("b"),
+            all_of(
+                nonnegative("b"),
+                reaches("b", 0.0),
+                any_of(is_total("b"), is_bent("b")),
+                zero_is_real("b"),
+            ),
+        ),
         negated(any_of(is_partition("b"), shielded("b"), is_weight("b"))),
     ),
     range_of="b",
