@@ -116,7 +116,8 @@ class Facts:
         known = self._smooth.get(id(node))
         if known is None:
             self._smooth[id(node)] = False  # a loop's own value, met again below
-            known = node.op not in _STEPS and self.varied(node)
+            step = node.op in _STEPS or node.op.startswith("np_")
+            known = not step and self.varied(node)
             made = node.op not in _BEGINNINGS and node.number not in self.unit.trained
             if known and made and node.args:
                 known = any(map(self.smooth, node.args))
@@ -160,7 +161,8 @@ class Facts:
                 return False
             if not self.unit.inputs and speaks_of_model(tail):
                 return True
-        return any(self.varied(arg) for arg in node.args)
+        made_of = node.args[:1] if node.name == "[]" else node.args
+        return any(self.varied(arg) for arg in made_of)
 
     def _is_part_of_data(self, node: Node) -> bool:
         """`features["inputs"]`, and what `features, labels = batch` calls a label."""

@@ -62,6 +62,8 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     owner = place.owner
     if is_test(place) or _is_said_to_be_hard(place):
         return Kind.METRIC
+    if owner is not None and any("callback" in base.lower() for base in owner.bases):
+        return Kind.METRIC
     if owner is not None:
         about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
         of_loss = any(speaks_of_loss(a) for a in about)

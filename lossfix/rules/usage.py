@@ -107,6 +107,23 @@ def is_drawn_from(match: Match) -> bool:
     return bool(users) and all(u.op == OPAQUE and is_random(u.name) for u in users)
 
 
+def is_straight_through(match: Match) -> bool:
+    """`hard - stop_gradient(soft) + soft`: the value of the one, the gradient of the other."""
+    todo = [match.root.number]
+    while todo:
+        number = todo.pop()
+        for user in match.unit.nodes:
+            if user.op in ("add", "sub") and number in {arg.number for arg in user.args}:
+                if any(stripped_of_sign(arg).op == "stop_gradient" for arg in user.args):
+                    return True
+                todo.append(user.number)
+    return False
+
+
+def stripped_of_sign(node: Node) -> Node:
+    return node.args[0] if node.op == "neg" else node
+
+
 def is_parameter(name: str) -> Condition:
     """The value is what the function is given, as it is."""
     return lambda match: stripped(match.values[name]).op == INPUT
