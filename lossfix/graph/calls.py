@@ -14,7 +14,7 @@ from itertools import takewhile
 
 from lossfix.graph import effects
 from lossfix.graph.conventions import is_layer
-from lossfix.graph.express import is_pure_call, lift_expression
+from lossfix.graph.express import SHAPE_CALLS, is_pure_call, lift_expression
 from lossfix.graph.lifting import Lifting
 from lossfix.graph.names import BACKENDS, dotted, is_framework, qualify
 from lossfix.graph.nodes import (
@@ -86,6 +86,7 @@ def _other_call(
     named_activation = any(keyword.arg == "activation" for keyword in expr.keywords)
     is_built = named_activation and is_layer((qualified or name or "").rpartition(".")[2])
     callee = _callee(lifter, expr, name, qualified, base) if plain and not is_built else None
+    function = expr.func
     if callee is None and plain:
         layer = _layer(lifter, expr, qualified or name)
         if layer is not None:
@@ -101,6 +102,7 @@ def _other_call(
     if value is None:
         effects.forget_unfollowed(lifter, expr, base)
     effects.forget(lifter, expr, qualified, callee)
+    effects.collect(lifter, expr, args)
     if value is not None:
         return value
     if plain and qualified in ("functools.partial", "partial") and args:
@@ -109,6 +111,8 @@ def _other_call(
             return filled
     nodes = [*([base] if base is not None else []), *args, *(node for _, node in pairs)]
     text = qualified or name or "call"
+    if text == "call" and isinstance(function, ast.Attribute) and function.attr in SHAPE_CALLS:
+        text = f".{function.attr}"
     key = tuple(k.arg for k in expr.keywords) if is_pure_call(text) else None
     return lifter.numbers.opaque(text, tuple(nodes), key, lifter.origin(expr))
 

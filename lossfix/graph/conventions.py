@@ -77,6 +77,42 @@ def speaks_of_small(name: str) -> bool:
     return _SMALL.search(name) is not None
 
 
+def speaks_of_untrained(name: str) -> bool:
+    """A name of what runs beside training: a schedule, an inference, a preparation of data."""
+    found = words(name)
+    return bool(_UNTRAINED_WORDS & set(found)) or found[:1] == ["sample"]
+
+
+_UNTRAINED_WORDS = frozenset(
+    "reward rewards schedule scheduler decay decayed annealing warmup inference infer preprocess "
+    "preprocessing postprocess postprocessing augment augmentation".split()
+)
+
+
+def speaks_of_density(name: str) -> bool:
+    """A name of what is small by nature and added up: a divergence, an entropy, a log density."""
+    found = words(name)
+    return bool(_DENSITY_WORDS & set(found)) or any(p in pairwise(found) for p in _DENSITY_PAIRS)
+
+
+_DENSITY_WORDS = frozenset(
+    "kl kld kldiv entropy likelihood loglik logdet jacobian logdensity logdensities elbo vae "
+    "divergence energy".split()
+)
+_DENSITY_PAIRS = (("log", "prob"), ("log", "pdf"), ("log", "density"), ("log", "det"))
+
+
+def speaks_of_scale(name: str) -> bool:
+    """A name of a scale, a spread or a rate, which may be any positive number."""
+    return bool(_SCALE_WORDS & set(words(name)))
+
+
+_SCALE_WORDS = frozenset(
+    "sigma sigmas scale scales std stddev sd var variance variances precision concentration rate "
+    "lam lambda".split()
+)
+
+
 def speaks_of_count(name: str) -> bool:
     return bool({"count", "counts"} & set(words(name)))
 
@@ -86,6 +122,8 @@ def role_of(name: str, has_default: bool) -> Role:
     found = words(name)
     if has_default:
         return Role.SETTING
+    if speaks_of_truth(name):
+        return Role.LABEL
     if name in _LABEL_NAMES or (_LABEL_WORDS & set(found) and not _PREDICTION_WORDS & set(found)):
         return Role.LABEL
     if name in _PREDICTION_NAMES or _PREDICTION_WORDS & set(found):
@@ -98,8 +136,25 @@ def role_of(name: str, has_default: bool) -> Role:
 _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
     "name dtype reduction config params hparams options seed threshold depth classes dim dims "
-    "shape factor training self cls".split()
+    "shape shapes height width factor training self cls clip flags counts count frequency "
+    "frequencies microbatches".split()
 )
+_TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
+_WHOLE_WORDS = frozenset("length lengths ids idx index indices".split())
+_GIVEN_BY_A_MODEL = frozenset(
+    "pred preds predict prediction predictions predicted hat yhat ypred estimate estimates "
+    "generated fake reconstructed".split()
+)
+
+
+def speaks_of_truth(name: str) -> bool:
+    """A name whose last word says that the value is what a prediction is compared with, or counts
+    or picks something."""
+    found = words(name)
+    if found[-1:] and (found[-1] in _WHOLE_WORDS or found[-1].endswith("len")):
+        return True
+    return bool(_TRUTH_WORDS & set(found[-1:])) and not _GIVEN_BY_A_MODEL & set(found)
+
 
 KERAS_PAIR = ("y_true", "y_pred")
 """The parameters that Keras calls a loss with."""
@@ -108,6 +163,25 @@ KERAS_PAIR = ("y_true", "y_pred")
 def speaks_of_prediction(name: str) -> bool:
     """A name that says by itself that its value is what a model gave."""
     return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(words(name)))
+
+
+def says_prediction(name: str) -> bool:
+    """A name that can mean nothing else, whoever calls with whatever."""
+    return bool(_SURELY_PREDICTED & set(words(name)))
+
+
+_SURELY_PREDICTED = frozenset(
+    "pred preds predict prediction predictions predicted logit logits output outputs yhat ypred "
+    "hat".split()
+)
+
+
+def holds_prediction(name: str) -> bool:
+    """An attribute that says so: `self.logits`, `self.z_mean`, and not `self.sigma_ratio`."""
+    found = words(name)
+    spread = found[-1:] in (["var"], ["variance"], ["std"])  # `z_log_var`
+    says = found if spread else found[-1:]
+    return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(says))
 
 
 def speaks_of_model(name: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from lossfix.graph.index import own_attributes
 from lossfix.graph.lifting import Lifting, Ran
 from lossfix.graph.names import dotted, is_framework
-from lossfix.graph.nodes import Function, Instance, Node
+from lossfix.graph.nodes import OPAQUE, Function, Instance, Node
 
 _BUILTINS_THAT_SET = ("builtins.setattr", "builtins.delattr")
 
@@ -58,6 +58,20 @@ def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> Non
         fresh = {f"self.{name}": _unknown(lifter) for name in names}
         if fresh:
             _renew(lifter, expr, fresh)
+
+
+def collect(lifter: Lifting, expr: ast.Call, args: Sequence[Node]) -> None:
+    """`losses.append(x)`: the list that a name holds, with one value more."""
+    called = expr.func
+    if not isinstance(called, ast.Attribute) or called.attr not in ("append", "extend"):
+        return
+    old = lifter.scope.get(called.value.id) if isinstance(called.value, ast.Name) else None
+    if old is None or not args:
+        return
+    assert isinstance(called.value, ast.Name)
+    listed = old.op == OPAQUE and old.name == "sequence" and called.attr == "append"
+    kind, parts = ("sequence", old.args) if listed else ("stored", (old,))
+    lifter.bind(called.value.id, lifter.numbers.opaque(kind, (*parts, *args), None, None))
 
 
 def _renew(lifter: Lifting, expr: ast.Call, changed: Mapping[str, Node]) -> None:

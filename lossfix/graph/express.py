@@ -43,6 +43,10 @@ _COMPARE: dict[type[ast.cmpop], str] = {
     ast.NotEq: "not_equal",
 }
 _RANDOM = ("random", "dropout", "shuffle", "sample", "uniform", "normal", "categorical")
+SHAPE_CALLS = frozenset(
+    "shape rank size int_shape ndim len get_shape as_list shape_list get_shape_list TensorSpec "
+    "TensorShape".split()
+)
 _SHAPE_ATTRIBUTES = frozenset("shape ndim dtype size device name".split())
 
 
@@ -303,8 +307,7 @@ def _opaque_expression(lifter: Lifting, expr: ast.expr) -> Node:
 def is_shape(node: Node) -> bool:
     """A shape, a rank or a dtype of a value: it carries no gradient."""
     return node.op == OPAQUE and (
-        node.name.lstrip(".") in _SHAPE_ATTRIBUTES
-        or node.name.rpartition(".")[2] in ("shape", "rank", "size", "int_shape", "ndim", "len")
+        node.name.lstrip(".") in _SHAPE_ATTRIBUTES or node.name.rpartition(".")[2] in SHAPE_CALLS
     )
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 
-from lossfix.graph.conventions import speaks_of_model, speaks_of_prediction, speaks_of_small
+from lossfix.graph.conventions import (
+    holds_prediction,
+    says_prediction,
+    speaks_of_model,
+    speaks_of_prediction,
+    speaks_of_scale,
+    speaks_of_small,
+    speaks_of_truth,
+)
 from lossfix.graph.express import is_shape
 from lossfix.graph.flags import has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import (
+    CALLABLE,
     CONST,
     FREE,
     INPUT,
@@ -24,7 +34,10 @@ from lossfix.graph.nodes import (
 from lossfix.graph.ranges import Ranges
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
-_TRAINED = frozenset("get_variable add_weight Variable weight_variable model_variable".split())
+_TRAINED = frozenset(
+    "get_variable add_weight add_variable Variable weight_variable model_variable".split()
+)
+_DATA_KEYS = frozenset("inputs input x image images features feature text".split())
 _FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_next".split())
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
@@ -34,6 +47,17 @@ _CHOOSES = {
 }
 """Ops that choose: which of their arguments the value itself comes from."""
 
+_STEPS = frozenset(
+    "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not any "
+    "all is_nan is_finite is_inf argmax argmin argsort count_nonzero sign round floor ceil "
+    "floordiv one_hot searchsorted bincount to_float to_int to_numpy".split()
+)
+"""Ops whose result has no gradient with respect to any argument."""
+
+_BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
+
+_USUAL = "usual"
+_ROOM = 2.0  # how far from its default a setting is chosen by most
 _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
 _ELEMENTWISE_RANK = frozenset(
@@ -60,6 +84,8 @@ class Facts:
         self.sites = sites
         self._own = {node.number: name for name, node in unit.inputs.items()}
         self._varied: dict[int, bool] = {}
+        self._smooth: dict[int, bool] = {}
+        self._truths: frozenset[int] | None = None
         self._ranges: dict[str, Ranges] = {}
         self._asked: set[int] = set()
         self._useful: set[int] | None = None
@@ -85,6 +111,22 @@ class Facts:
             known = self._varied[id(node)] = self._depends(node)
         return known
 
+    def smooth(self, node: Node) -> bool:
+        """Whether a gradient goes from the value to what is trained: no step is in between."""
+        known = self._smooth.get(id(node))
+        if known is None:
+            self._smooth[id(node)] = False  # a loop's own value, met again below
+            step = node.op in _STEPS or node.op.startswith("np_")
+            known = not step and self.varied(node)
+            made = node.op not in _BEGINNINGS and node.number not in self.unit.trained
+            if known and made and node.args:
+                known = any(map(self.smooth, node.args))
+            elif known and node.op == OPAQUE:  # not after a step, whatever the call does
+                among = [arg for arg in node.args if self.varied(arg)]
+                known = not among or any(map(self.smooth, among))
+            self._smooth[id(node)] = known
+        return known
+
     def _depends(self, node: Node) -> bool:
         if node.number in self.unit.trained:
             return True
@@ -93,24 +135,49 @@ class Facts:
             if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
                 return any(value.number in facts.unit.trained for facts, value in given)
             by_callers = any(facts.varied(value) for facts, value in given)
-            if given and self.unit.kind is Kind.HELPER:
+            settled = all(value.op in (CONST, FREE) or _is_leaf(value) for _, value in given)
+            if given and (
+                self.unit.kind is Kind.HELPER or (settled and not says_prediction(node.name))
+            ):
                 return by_callers
             return by_callers or self.role(node) is Role.PREDICTION
         if node.op == "variable":
             return True
+        if node.op == CALLABLE:  # what it will be given is not known; what it has captured is
+            parts = reached((node,), lambda part: () if is_shape(part) else part.args)
+            captured = (part for part in parts if part.number in self._own)
+            return any(map(self.varied, captured))
         if node.op == FREE:
-            return node.name.startswith("self.") and speaks_of_prediction(node.name[5:])
+            return node.name.startswith("self.") and holds_prediction(node.name[5:])
         if node.op == CONST or node.op in _STOPS or is_shape(node):
             return False
         if node.op == OPAQUE:
             tail = node.name.rpartition(".")[2]
             if tail in _TRAINED:
+                return not _is_frozen(node)
+            if _is_of_a_layer(node):
                 return True
-            if not node.args:
+            if not node.args or self._is_part_of_data(node) or _is_of_a_setting(node):
                 return False
             if not self.unit.inputs and speaks_of_model(tail):
                 return True
-        return any(self.varied(arg) for arg in node.args)
+        made_of = node.args[:1] if node.name == "[]" else node.args
+        return any(self.varied(arg) for arg in made_of)
+
+    def _is_part_of_data(self, node: Node) -> bool:
+        """`features["inputs"]`, and what `features, labels = batch` calls a label."""
+        if node.name == "[]" and len(node.args) == 2 and isinstance(node.args[1].value, str):
+            key = node.args[1].value
+            return key in _DATA_KEYS or speaks_of_truth(key)
+        if node.name != "item" or node.args[0].op != INPUT:
+            return False
+        if self._truths is None:
+            self._truths = frozenset(
+                d.value.number
+                for d in self.unit.definitions
+                if d.value.name == "item" and speaks_of_truth(d.name)
+            )
+        return node.number in self._truths
 
     def _given(self, node: Node) -> list[tuple[Facts, Node]]:
         """What the known callers of a helper give for one of its parameters."""
@@ -144,8 +211,17 @@ class Facts:
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
         return (
-            self.in_loss and self.varied(node) and self.useful(node) and self._is_trained_with(node)
+            self.in_loss
+            and self.varied(node)
+            and self.useful(node)
+            and self._is_trained_with(node)
+            and not self.has_own_gradient
         )
+
+    @property
+    def has_own_gradient(self) -> bool:
+        """Whether the unit gives its gradient itself: none is taken through what it computes."""
+        return has_own_gradient(self.unit.tree)
 
     def _is_trained_with(self, node: Node) -> bool:
         """Whether the text that makes the value runs in training, as far as a flag tells."""
@@ -157,7 +233,7 @@ class Facts:
         """Whether only a branch of a `where` has the value, and no gradient is taken through it:
         a function with a gradient of its own chooses what it computes well.
         """
-        if not has_own_gradient(self.unit.tree):
+        if not self.has_own_gradient:
             return False
         if self._unchosen is None:
             self._unchosen = {id(each) for each in reached(self.unit.results, _conditions)}
@@ -169,9 +245,14 @@ class Facts:
         if self._in_loss is None:
             self._in_loss = False  # functions that call each other, met again below
             self._in_loss = self.unit.kind in (Kind.LOSS, Kind.HELPER)
-            if self.unit.kind is Kind.HELPER and self.sites:
+            if self.sites and (self.unit.kind is Kind.HELPER or self._is_wholly_known()):
                 self._in_loss = any(facts.in_use(call) for facts, call in self.sites)
         return self._in_loss
+
+    def _is_wholly_known(self) -> bool:
+        """Whether losses of the file alone make use of the unit: it is private."""
+        private = self.unit.name.rpartition(".")[2].startswith("_")
+        return private and all(facts.in_loss for facts, _ in self.sites)
 
     def in_use(self, call: Call) -> bool:
         """Whether a loss depends on what a call of this unit's text gives."""
@@ -187,6 +268,18 @@ class Facts:
         if dtype not in self._ranges:
             self._ranges[dtype] = Ranges(self._named_interval, dtype, self._is_tensor)
         return self._ranges[dtype]
+
+    def usual(self, node: Node) -> Interval:
+        """All that the value can be where settings are about what they are by default."""
+        if _USUAL not in self._ranges:
+            self._ranges[_USUAL] = Ranges(self._usual_interval, "float32", self._is_tensor)
+        return self._ranges[_USUAL].of(node)
+
+    def _usual_interval(self, node: Node) -> Interval:
+        value = node.value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0.0:
+            return Interval(value / _ROOM, value * _ROOM)
+        return self._named_interval(node)
 
     def _is_tensor(self, node: Node) -> bool:
         """Whether the value takes every value of its range, as a setting does not."""
@@ -226,9 +319,16 @@ class Facts:
             for node in reached((*self.unit.results, *self.unit.nodes)):
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
-                elif node.op == "log":
+                elif node.op == "log" and not self._is_a_scale(node.args[0]):
                     self._likely |= _viewed_inputs(node.args[0])
         return self._likely
+
+    def _is_a_scale(self, node: Node) -> bool:
+        """Whether the code calls a value, or a part of one, a scale and no probability."""
+        if node.op == INPUT:
+            return speaks_of_scale(node.name)
+        held = (d.name for d in self.unit.definitions if d.value.number == node.number)
+        return any(map(speaks_of_scale, held))
 
     def rank_offset(self, node: Node) -> int | None:
         """The rank, relative to the parameters of the loss; None where it is not known.
@@ -281,6 +381,42 @@ def _carried(node: Node) -> Sequence[Node]:
 
 def _conditions(node: Node) -> Sequence[Node]:
     return node.args[:1] if node.op == "where" else node.args
+
+
+def _is_of_a_layer(node: Node) -> bool:
+    """`Dense(8)(x)`: what a layer with weights gives, whatever it is given."""
+    if node.name == "inside the layer":
+        return True
+    layer = node.args[0].name.rpartition(".")[2] if node.name == "call" and node.args else ""
+    return layer[:1].isupper() and speaks_of_model(layer)
+
+
+def _is_leaf(node: Node) -> bool:
+    """An attribute that some call may have set anew, and the like."""
+    return node.op == OPAQUE and not node.args
+
+
+def _is_of_a_setting(node: Node) -> bool:
+    """`flags.loss_scale`: an attribute of a parameter, where no name speaks of predictions."""
+    return (
+        node.name.startswith(".")
+        and node.args[0].op == INPUT
+        and not speaks_of_prediction(node.args[0].name)
+        and not (holds_prediction(node.name[1:]) or node.name[1:] in _PARTS)
+    )
+
+
+_PARTS = frozenset("loc scale value values embedding embeddings real imag T".split())
+"""Attributes that hold what is trained, of objects with any name."""
+
+
+def _is_frozen(node: Node) -> bool:
+    """Whether a variable is made with `trainable=False`."""
+    code = node.origin.code if node.origin is not None else None
+    return isinstance(code, ast.Call) and any(
+        k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
+        for k in code.keywords
+    )
 
 
 def _viewed_inputs(node: Node) -> set[int]:

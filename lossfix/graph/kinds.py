@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from lossfix.graph.conventions import (
     speaks_of_loss,
     speaks_of_metric,
     speaks_of_test,
+    speaks_of_untrained,
 )
 from lossfix.graph.index import Index, Place
 from lossfix.graph.names import dotted
@@ -28,10 +30,31 @@ def is_keras_pair(place: Place) -> bool:
     return KERAS_PAIR in ((own[-2].arg, own[-1].arg), (own[0].arg, own[1].arg))
 
 
+def is_called_by_keras(place: Place) -> bool:
+    """Whether (y_true, y_pred) are all that it must be given, behind what `partial` fills in."""
+    arguments = place.tree.args
+    needed = len(arguments.args) - len(arguments.defaults)
+    own = [a.arg for a in arguments.args]
+    behind = own[own.index(KERAS_PAIR[1]) + 1 : needed] if KERAS_PAIR[1] in own else []
+    return is_keras_pair(place) and not behind
+
+
 def is_test(place: Place) -> bool:
     """Whether a function is part of a test: it takes gradients, and trains nothing."""
     bases = place.owner.bases if place.owner is not None else ()
-    return speaks_of_test(place.tree.name) or any(base.endswith("TestCase") for base in bases)
+    around = (place.parent or "").split(".")
+    return any(map(speaks_of_test, (place.tree.name, *around))) or any(
+        base.endswith("TestCase") for base in bases
+    )
+
+
+def _is_said_to_be_hard(place: Place) -> bool:
+    """Whether its docstring says that a function has no gradient: it is there to be looked at."""
+    first = place.tree.body[0]
+    if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
+        return False
+    said = str(first.value.value).lower()
+    return "non-differentiable" in said or "not differentiable" in said
 
 
 def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
@@ -39,6 +62,10 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     name = place.tree.name
     keras = is_keras_pair(place)
     owner = place.owner
+    if is_test(place) or _is_said_to_be_hard(place):
+        return Kind.METRIC
+    if owner is not None and any("callback" in base.lower() for base in owner.bases):
+        return Kind.METRIC
     if owner is not None:
         about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
         of_loss = any(speaks_of_loss(a) for a in about)
@@ -57,7 +84,11 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
             return Kind.LOSS
     if speaks_of_metric(name):
         return Kind.METRIC
-    return Kind.LOSS if keras else Kind.CODE
+    if keras:
+        return Kind.LOSS
+    classes = () if owner is None else (owner.name,)
+    aside = any(map(speaks_of_untrained, (name, *(place.parent or "").split("."), *classes)))
+    return Kind.METRIC if aside and not stands_among_losses(index.path) else Kind.CODE
 
 
 def may_be_loss(place: Place, index: Index) -> bool:

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
 from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
-from lossfix.graph.kinds import is_keras_pair, is_test, kind_of
+from lossfix.graph.kinds import is_called_by_keras, is_test, kind_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Packages
+from lossfix.graph.returned import trained_parts
 from lossfix.graph.surroundings import Surroundings
 from lossfix.source.roles import RoleOverrides
 
@@ -198,11 +199,11 @@ class Module:
             kind=kind,
             nodes=tuple(lifter.nodes),
             inputs=inputs,
-            results=tuple(lifter.sinks or lifter.results),
+            results=tuple(lifter.sinks or trained_parts(lifter.results)),
             definitions=lifter.definitions(),
             calls=tuple(lifter.calls),
             trained=frozenset(node.number for node in lifter.trained),
-            keras=is_keras_pair(place),
+            keras=is_called_by_keras(place),
             ambiguous=self._ambiguous(),
         )
 

@@ -30,7 +30,15 @@ def narrowed(node: Node, found: Interval, fmt: Format) -> Interval:
         return minimum(found, point(0.0))
     if node.op == "sum":
         return _narrowed_sum(node, found, fmt)
+    if node.op == "matmul" and all(is_unit_rows(arg) for arg in node.args):
+        slack = 128.0 * fmt.unit
+        return minimum(maximum(found, point(-1.0 - slack)), point(1.0 + slack))
     return found
+
+
+def is_unit_rows(node: Node) -> bool:
+    """Vectors of length 1, one a row or one a column."""
+    return _unwrapped(node, _REARRANGED).op == "l2_normalize"
 
 
 def summands(node: Node) -> list[Node]:

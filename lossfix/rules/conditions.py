@@ -38,6 +38,11 @@ def varied(name: str) -> Condition:
     return lambda match: match.facts.varied(match.values[name])
 
 
+def has_gradient(name: str) -> Condition:
+    """A gradient goes from the value to what is trained: no step or rounding is in between."""
+    return lambda match: match.facts.smooth(match.values[name])
+
+
 def settled(name: str) -> Condition:
     """The value depends on no tensor: a number, a parameter with a default, a setting."""
 
@@ -65,15 +70,18 @@ def may_be_zero(name: str) -> Condition:
 
 
 def may_exceed(name: str, limit: float = EXP_OVERFLOWS_AT) -> Condition:
-    """The value's range goes above `limit`; the range of a value nobody knows does."""
-    return lambda match: _interval(match, name).high > limit
+    """The value's range goes above `limit`, with settings about as they are by default too; the
+    range of a value nobody knows does."""
+    return lambda match: (
+        _interval(match, name).high > limit and match.facts.usual(match.values[name]).high > limit
+    )
 
 
 def unshifted(name: str) -> Condition:
     """exp of the value may overflow, or underflow along a whole row: no maximum is taken out."""
 
     def holds(match: Match) -> bool:
-        found = _interval(match, name)
+        found = match.facts.usual(match.values[name])
         wide = found.high > EXP_OVERFLOWS_AT or found.low < -EXP_OVERFLOWS_AT
         return wide and not is_minus_its_max(match.values[name])
 
@@ -95,9 +103,12 @@ def near(name: str, point: float) -> Condition:
 
     def holds(match: Match) -> bool:
         found = _interval(match, name)
-        return found.low <= point <= found.high
+        return found.low - _CLOSE <= point <= found.high + _CLOSE
 
     return holds
+
+
+_CLOSE = 1e-6  # from there on, digits are lost beside 1
 
 
 def counts(name: str) -> Condition:

@@ -13,7 +13,7 @@ from lossfix.graph.facts import Facts
 from lossfix.graph.index import Index
 from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
-from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit
+from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit, reached
 from lossfix.graph.number import Numbering
 from lossfix.graph.vocabulary import OPS
 from lossfix.rules.findings import Finding
@@ -113,7 +113,7 @@ def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
         if node.origin is not None
     }
     for code, finding in elsewhere:
-        if code in used:
+        if code in used or _is_of_another_loss(finding, best.values(), module):
             continue
         if finding.reason.startswith(_ACROSS):
             best[code] = (_LOWEST, finding)
@@ -240,8 +240,11 @@ def _matches(
 def _splits_a_sum(hit: Match) -> bool:
     """Whether a sum takes its operand out of another sum, which is of use as it is.
 
-    That is one that a name holds for several uses, or that another function makes.
+    That is one that a name holds for several uses, or that another function makes; and so for a
+    product with a quotient that another function makes.
     """
+    if hit.root.op == "mul":
+        return _splits_a_quotient(hit)
     if hit.root.op not in ("add", "sub"):
         return False
     used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
@@ -259,6 +262,17 @@ def _splits_a_sum(hit: Match) -> bool:
     return any(
         id(node) in held or (node.origin is not None and node.origin.frame.name != home)
         for node in others
+    )
+
+
+def _splits_a_quotient(hit: Match) -> bool:
+    home, used = _frame_of(hit), {id(node) for node in hit.interior}
+    product = reached((hit.root,), lambda n: n.args if n.op in ("mul", "neg") else ())
+    return any(
+        node.op == "div"
+        and id(node) in used
+        and (node.inner is not None or (node.origin and node.origin.frame.name != home))
+        for node in product
     )
 
 
@@ -306,6 +320,17 @@ def _is_found_there(finding: Finding, module: Module) -> bool:
     return finding.rule.scope is Scope.ANYWHERE or by_name
 
 
+def _is_of_another_loss(
+    finding: Finding, others: Iterable[tuple[object, Finding]], module: Module
+) -> bool:
+    """Whether the function that a call enters is a loss of the file with the finding itself."""
+    inner = finding.match.root.inner
+    if inner is None or inner.origin is None or inner.origin.frame.home is not module.index:
+        return False
+    name = inner.origin.frame.name
+    return any(other.rule is finding.rule and other.match.unit.name == name for _, other in others)
+
+
 def _in_helper(finding: Finding) -> Finding:
     inner = finding.match.root.inner
     assert inner is not None
@@ -344,16 +369,16 @@ def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
     shared = _shared(hits)
     kept: list[tuple[Rule, Match]] = []
     used: set[int] = set()
-    cores: set[tuple[str, frozenset[int]]] = set()
+    cores: defaultdict[str, list[frozenset[int]]] = defaultdict(list)
     for rule, hit in sorted(hits, key=lambda hit: _rank(*hit), reverse=True):
-        core = (rule.code, frozenset(id(n) for n in hit.interior if n.op not in _GROUPS))
-        if id(hit.root) in used or (core[1] and core in cores):
+        core = frozenset(id(n) for n in hit.interior if n.op not in _GROUPS)
+        if id(hit.root) in used or (core and any(core <= other for other in cores[rule.code])):
             continue
         parts = (part for node in hit.interior for part in shared.get(id(node), ()))
         if any(_does_as_well(part, hit) for part in parts):
             continue
         kept.append((rule, hit))
-        cores.add(core)
+        cores[rule.code].append(core)
         used.update(id(node) for node in hit.interior)
     return kept
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+
+from lossfix.graph.conventions import words
+from lossfix.graph.express import is_random
 from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
@@ -31,6 +35,26 @@ def is_label(name: str) -> Condition:
         return node.op == INPUT and match.facts.role(node) is Role.LABEL
 
     return holds
+
+
+def is_weight(name: str) -> Condition:
+    """A weight of the model by itself, or its norm: drawn at random, it is never exactly 0."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        while node.op in ("norm", "euclidean_norm", "sqrt", "sum", "square"):
+            node = stripped(node.args[0])
+        code = node.origin.code if node.origin is not None else None
+        if isinstance(code, ast.Subscript) and isinstance(code.value, ast.Name):
+            return bool({"variables", "parameters", "params"} & set(words(code.value.id)))
+        if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
+            return False
+        return any(part.op == OPAQUE and is_random(part.name) for part in node.walk())
+
+    return holds
+
+
+_VARIABLES = frozenset({"Variable", "get_variable", "add_weight"})
 
 
 def is_huge(name: str, limit: float) -> Condition:

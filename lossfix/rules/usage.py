@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator
 
-from lossfix.graph.conventions import role_of, words
-from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Node, Role, reached
+from lossfix.graph.conventions import role_of, says_prediction, speaks_of_density, words
+from lossfix.graph.express import is_random, is_shape
+from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
 from lossfix.rules.match import factors
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import VIEWS, deciding_tests, stripped
@@ -16,6 +17,116 @@ from lossfix.rules.structure import VIEWS, deciding_tests, stripped
 def matters(match: Match) -> bool:
     """The loss depends on the value."""
     return match.facts.useful(match.root)
+
+
+def may_be_trained(match: Match) -> bool:
+    """Nothing says that the unit only evaluates a loss, in NumPy, for somebody to look at."""
+    unit, facts = match.unit, match.facts
+    returns = getattr(unit.tree, "returns", None)
+    if returns is not None and _ARRAYS & set(words(ast.unparse(returns))):
+        return False
+    if unit.keras or unit.kind is Kind.HELPER or facts.sites or unit.trained:
+        return True
+    return any(map(says_prediction, unit.inputs)) or any(map(facts.smooth, unit.results))
+
+
+_ARRAYS = frozenset({"ndarray", "float"})
+
+
+def compares(match: Match) -> bool:
+    """The value is made from labels too: a model that gives its own loss has none."""
+    return any(
+        part.op == INPUT and match.facts.role(part) is Role.LABEL for part in match.root.walk()
+    )
+
+
+def unconditional(match: Match) -> bool:
+    """It is so whichever way the code goes."""
+    return not match.conditional
+
+
+def is_taught(match: Match) -> bool:
+    """A gradient is taken through the value, as far as names and results tell."""
+    facts = match.facts
+    return not facts.has_own_gradient and (not match.unit.results or facts.useful(match.root))
+
+
+def weighs_itself(match: Match) -> bool:
+    """A log of a probability in a product with that probability: where it is 0, so is the term."""
+    inner = {n.number for n in match.interior if n.op in ("sigmoid", "softmax", "sub")}
+    todo = [match.root.number]
+    while todo:
+        number = todo.pop()
+        for user in match.unit.nodes:
+            if number not in {arg.number for arg in user.args}:
+                continue
+            if user.op == "mul" and inner & {arg.number for arg in user.args}:
+                return True
+            if user.op in ("add", "sub", "neg"):
+                todo.append(user.number)
+    return False
+
+
+def is_fine(match: Match) -> bool:
+    """The last digits count: not all that is made of the value is rounded, compared or drawn."""
+    todo, seen = [match.root.number], {match.root.number}
+    ends: list[bool] = []
+    while todo:
+        number = todo.pop()
+        users = [u for u in match.unit.nodes if number in {arg.number for arg in u.args}]
+        if not users or any(number == result.number for result in match.unit.results):
+            return True
+        for user in users:
+            coarse = user.op in _COARSE or (user.op == OPAQUE and is_random(user.name))
+            ends.append(coarse)
+            if not coarse and user.number not in seen:
+                seen.add(user.number)
+                todo.append(user.number)
+    return not any(ends)
+
+
+def is_small_by_nature(match: Match) -> bool:
+    """The value is part of a loss, or of what names call a divergence, a density, an entropy."""
+    unit = match.unit
+    if unit.kind is not Kind.CODE:
+        return True
+    held = (d.name for d in unit.definitions if _holds(d.value, match.root))
+    path = match.root.origin.frame.home.path if match.root.origin is not None else ""
+    return any(map(speaks_of_density, (unit.name, os.path.basename(path), *held)))
+
+
+_COARSE = frozenset(
+    "floor ceil round greater greater_equal less less_equal equal not_equal argmax argmin "
+    "argsort".split()
+)
+
+
+def is_drawn_from(match: Match) -> bool:
+    """All that is done with the value is to draw from it: -inf is a probability of 0 there."""
+    users = [u for u in match.unit.nodes if match.root.number in {a.number for a in u.args}]
+    return bool(users) and all(u.op == OPAQUE and is_random(u.name) for u in users)
+
+
+def is_straight_through(match: Match) -> bool:
+    """`hard - stop_gradient(soft) + soft`: the value of the one, the gradient of the other."""
+    todo = [match.root.number]
+    while todo:
+        number = todo.pop()
+        for user in match.unit.nodes:
+            if user.op in ("add", "sub") and number in {arg.number for arg in user.args}:
+                if any(stripped_of_sign(arg).op == "stop_gradient" for arg in user.args):
+                    return True
+                todo.append(user.number)
+    return False
+
+
+def stripped_of_sign(node: Node) -> Node:
+    return node.args[0] if node.op == "neg" else node
+
+
+def is_parameter(name: str) -> Condition:
+    """The value is what the function is given, as it is."""
+    return lambda match: stripped(match.values[name]).op == INPUT
 
 
 def in_keras_loss(match: Match) -> bool:
@@ -75,7 +186,8 @@ def is_loss_value(match: Match) -> bool:
         if node.op in ("mean", "sum", JOIN):
             todo.extend(node.args if node.op == JOIN else node.args[:1])
         elif node.op in ("mul", "div"):
-            todo.extend(f.node for f in factors(node)[1] if match.facts.varied(f.node))
+            varied = [f.node for f in factors(node)[1] if match.facts.varied(f.node)]
+            todo.extend(varied if len(varied) == 1 else ())  # else one weighs the other
     return False
 
 
@@ -166,6 +278,22 @@ def is_mask(name: str) -> Condition:
     return holds
 
 
+def is_total_of_mask(name: str) -> Condition:
+    """The sum or mean of what the code calls a mask, which may leave nothing."""
+
+    def holds(match: Match) -> bool:
+        total = stripped(match.values[name])
+        if total.op not in ("sum", "mean"):
+            return False
+        node = total.args[0]
+        if match.facts.varied(node) or node.op not in (INPUT, OPAQUE, "column", "column_kept"):
+            return False
+        held = (d.name for d in match.unit.definitions if d.value.number == node.number)
+        return any("mask" in words(each) for each in (*held, node.name))
+
+    return holds
+
+
 _TRUTHS = frozenset(
     "greater greater_equal less less_equal equal not_equal logical_and logical_or logical_not "
     "is_nan is_finite is_inf".split()
@@ -211,7 +339,10 @@ def is_target(match: Match) -> bool:
     """The code calls the value a label: what a prediction is compared with needs no gradient."""
     made = {node.number for node in match.interior}
     names = [d.name for d in match.unit.definitions if d.value.number in made]
-    return any(role_of(name, False) is Role.LABEL for name in names)
+    if any(role_of(name, False) is Role.LABEL for name in names):
+        return True
+    targets = (d.value for d in match.unit.definitions if "target" in words(d.name))
+    return any(match.root.number in {n.number for n in each.walk()} for each in targets)
 
 
 def is_uncast(name: str) -> Condition:

@@ -7,6 +7,7 @@ from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Term, Var
+from lossfix.rules.usage import may_be_trained
 
 
 def _twin(name: str) -> Rewrite:
@@ -25,6 +26,7 @@ RULE = Rule(
     rewrites=tuple(_twin(name) for name in NUMPY_TWINS),
     contract=Exact(),
     scope=Scope.LOSS,
+    when=may_be_trained,
     message=(
         "NumPy takes the predictions out of the graph: the gradient is None or partial, and "
         "model.fit raises"

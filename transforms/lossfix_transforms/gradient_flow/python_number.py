@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, carries, is_float, varied
+from lossfix.rules.conditions import all_of, carries, has_gradient, is_float
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import may_be_trained
 
 x = Var("x")
 
@@ -22,7 +23,7 @@ RULE = Rule(
         same_value=True,
     ),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_float("x"), carries),
+    when=all_of(has_gradient("x"), is_float("x"), carries, may_be_trained),
     message="a Python number carries no gradient: that of the predictions is lost or partial",
     why=(
         "Eagerly the number is a constant to the backward pass: x * float(x) has the gradient x "

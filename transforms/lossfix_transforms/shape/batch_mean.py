@@ -7,6 +7,7 @@ from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import compares
 
 x = Var("x")
 
@@ -22,7 +23,7 @@ RULE = Rule(
         by_row=True,
     ),
     scope=Scope.KERAS,
-    when=all_of(at_root, rank_is("x", 0)),
+    when=all_of(at_root, rank_is("x", 0), compares),
     message=(
         "this Keras loss averages over the batch itself, so sample_weight has no effect "
         "sample by sample"

@@ -7,6 +7,7 @@ from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Term, Var, ops
+from lossfix.rules.usage import unconditional
 
 y, z = Var("y"), Var("z")
 _hot = ops.one_hot(
@@ -44,6 +45,7 @@ RULE = Rule(
     ),
     contract=Diagnosis(),
     scope=Scope.LOSS,
+    when=unconditional,
     message="the labels are encoded in a way that this cross entropy does not take",
     why=(
         "A sparse cross entropy takes class numbers, (n,), and a dense one a row of shares a "

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, may_exceed, varied
+from lossfix.rules.conditions import all_of, may_exceed, negated, varied
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_loss_value, is_number
+from lossfix.rules.usage import is_loss_value, is_number, is_parameter
 from lossfix_transforms.smoothing._kernels import IDENTITY, passed_through
 
 x, low, high = Var("x"), Var("low"), Var("high")
@@ -28,7 +28,7 @@ RULE = Rule(
     rewrites=(Rewrite(_clipped, passed_through(_clipped, x)),),
     contract=IDENTITY,
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_number("high"), is_loss_value, _bites),
+    when=all_of(varied("x"), is_number("high"), is_loss_value, _bites, negated(is_parameter("x"))),
     message="a clipped loss has gradient 0 above its bound: the worst cases do not train",
     why=(
         "The gradient of clip is 0 outside its bounds, so the samples with the largest loss are "

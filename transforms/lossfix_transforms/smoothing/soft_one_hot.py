@@ -7,7 +7,7 @@ from lossfix.rules.contracts import Relaxed, StraightThrough
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Var, ops
-from lossfix.rules.usage import is_target
+from lossfix.rules.usage import is_straight_through, is_target
 from lossfix_transforms.smoothing._kernels import KEEPS_THE_VALUE, STRAIGHT, straight_through
 
 x = Var("x")
@@ -33,7 +33,11 @@ RULE = Rule(
     rewrites=(Rewrite(_chosen, _shares),),
     contract=Relaxed(error="within (n - 1) * exp(-k * gap) of the choice among n scores"),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), negated(any_of(weighs_a_gradient, is_target)), _along_the_last_axis),
+    when=all_of(
+        varied("x"),
+        negated(any_of(weighs_a_gradient, is_target, is_straight_through)),
+        _along_the_last_axis,
+    ),
     message="the one-hot choice of the largest prediction has no gradient",
     why=(
         "The gradient of argmax is None, and so is that of one_hot: nothing that reaches the "

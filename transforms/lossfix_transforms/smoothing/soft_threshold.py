@@ -19,6 +19,7 @@ from lossfix.rules.conditions import (
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
+from lossfix.rules.usage import is_target
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     KEEPS_THE_VALUE,
@@ -68,7 +69,11 @@ RULE = Rule(
     rewrites=_SMOOTH,
     contract=SIGMOID,
     scope=Scope.LOSS,
-    when=all_of(any_of(varied("x"), varied("t")), one_settled("x", "t"), negated(tilts)),
+    when=all_of(
+        any_of(varied("x"), varied("t")),
+        one_settled("x", "t"),
+        negated(any_of(tilts, is_target)),
+    ),
     message="a hard threshold on the predictions has no gradient",
     why=(
         "The derivative of a step is 0 off the threshold and undefined on it; TensorFlow "

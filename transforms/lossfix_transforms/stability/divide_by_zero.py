@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, any_of, negated, nonnegative, reaches, settled
 from lossfix.rules.contracts import Guarded
+from lossfix.rules.nature import is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import (
@@ -15,6 +16,7 @@ from lossfix.rules.structure import (
     zero_is_real,
 )
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import is_total_of_mask
 
 a, b = Var("a"), Var("b")
 
@@ -40,11 +42,16 @@ RULE = Rule(
     contract=Guarded(singular="b = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
     when=all_of(
-        nonnegative("b"),
-        reaches("b", 0.0),
-        any_of(is_total("b"), is_bent("b")),
-        zero_is_real("b"),
-        negated(any_of(is_partition("b"), shielded("b"))),
+        any_of(
+            is_total_of_mask("b"),
+            all_of(
+                nonnegative("b"),
+                reaches("b", 0.0),
+                any_of(is_total("b"), is_bent("b")),
+                zero_is_real("b"),
+            ),
+        ),
+        negated(any_of(is_partition("b"), shielded("b"), is_weight("b"))),
     ),
     range_of="b",
     message="this divides by a total that can be 0: the loss is then NaN or infinite",

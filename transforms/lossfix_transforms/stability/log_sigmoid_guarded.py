@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of
+from lossfix.rules.conditions import all_of, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.structure import just_above_one, near_one, small
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import is_taught, weighs_itself
 from lossfix_transforms.stability._guards import (
     GUARD_DOMAINS,
     WITHOUT_GUARDS,
@@ -50,6 +51,7 @@ RULE = Rule(
         keeps="value and gradient to within eps / p wherever the probability p is well above it",
         equal_on=(*WITHOUT_GUARDS, ("above", 1.0, 1.0)),
     ),
+    when=all_of(is_taught, negated(weighs_itself)),
     message="the guard of this log of a sigmoid stops the gradient where the model is most wrong",
     why=(
         "In a binary cross entropy with eps = 1e-7 the gradient at x = -20 is 98 % too small in "

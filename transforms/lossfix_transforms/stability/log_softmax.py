@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import has_one_axis
+from lossfix.rules.conditions import has_one_axis, negated
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.usage import is_drawn_from
 
 x = Var("x")
 axis, one_axis = AttrVar("axis"), AttrVar("one_axis")
@@ -25,6 +26,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
+    when=negated(is_drawn_from),
     message=(
         "log of a softmax is -inf, and its gradient NaN, once a logit lies 88 below the " "largest"
     ),

@@ -6,6 +6,7 @@ from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.usage import is_taught
 from lossfix_transforms.stability._guards import (
     GUARD_DOMAINS,
     WITHOUT_GUARDS,
@@ -31,6 +32,7 @@ RULE = Rule(
         keeps="value and gradient wherever the probability lies inside the clip",
         equal_on=WITHOUT_GUARDS,
     ),
+    when=is_taught,
     message="the gradient is exactly 0 where the clip of this softmax acts: the worst mistakes",
     why=(
         "With a lower end of 1e-10 every class whose logit lies 23 or more below the largest has "

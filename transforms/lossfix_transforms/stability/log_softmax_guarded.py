@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, has_one_axis, varied
+from lossfix.rules.conditions import all_of, has_one_axis, negated, varied
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.structure import small
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.usage import is_taught, weighs_itself
 
 x, eps = Var("x"), Var("eps")
 axis, one_axis = AttrVar("axis"), AttrVar("one_axis")
@@ -30,7 +31,7 @@ RULE = Rule(
         keeps="value and gradient to within eps / p wherever the probability p is well above it",
         equal_on=(("eps", 0.0, 0.0),),
     ),
-    when=all_of(small("eps"), varied("x")),
+    when=all_of(small("eps"), varied("x"), is_taught, negated(weighs_itself)),
     message="the epsilon stops the gradient of this log of a softmax where the model is most wrong",
     why=(
         "With eps = 1e-10 a logit 50 below the largest has the value -23.03 for -50 and a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import varied
+from lossfix.rules.conditions import has_gradient
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
@@ -25,7 +25,7 @@ RULE = Rule(
         singular="x = 0 along the axis", convention="value 0 and gradient 0, a subgradient"
     ),
     scope=Scope.LOSS,
-    when=varied("x"),
+    when=has_gradient("x"),
     message="the gradient of this root mean square is NaN for a perfect prediction",
     why=(
         "d sqrt(s)/ds is inf at s = 0 and ds/dx is 0 there: their product is NaN. The "

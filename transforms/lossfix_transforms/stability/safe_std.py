@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import varied
+from lossfix.rules.conditions import has_gradient
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
@@ -29,7 +29,7 @@ RULE = Rule(
         singular="x constant along the axis", convention="value 0 and gradient 0, a subgradient"
     ),
     scope=Scope.LOSS,
-    when=varied("x"),
+    when=has_gradient("x"),
     message="the gradient of this standard deviation is NaN where all values are equal",
     why=(
         "It is the root of the variance, whose slope is inf at 0, times the slope of the variance, "

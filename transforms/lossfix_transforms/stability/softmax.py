@@ -23,9 +23,13 @@ RULE = Rule(
     ),
     contract=Exact(),
     when=all_of(unshifted("x"), has_one_axis),
-    message="this softmax is inf / inf = NaN once a logit passes 88.7",
+    message=(
+        "this softmax is NaN once a logit passes 88.7, inf / inf, or all of a row lie below -103, "
+        "0 / 0"
+    ),
     why=(
-        "exp overflows in float32 above 88.72; numerator and denominator are then both inf. "
+        "exp overflows in float32 above 88.72; numerator and denominator are then both inf. Below "
+        "-103 it is 0, and a row of such logits, of large squared distances say, is 0 / 0. "
         "A softmax op subtracts the largest logit first."
     ),
     breaks_at=(Limit("x > 88.7"),),

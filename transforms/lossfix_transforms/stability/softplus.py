@@ -16,7 +16,7 @@ RULE = Rule(
     catalogue=("A15", "A68"),
     summary="log(1 + exp(x)) becomes softplus(x)",
     rewrites=(
-        Rewrite(ops.log(1 + ops.exp(x)), ops.softplus(x)),
+        Rewrite(ops.log(1 + ops.exp(x)), ops.softplus(x), may_exceed("x")),
         Rewrite(ops.log1p(ops.exp(x)), ops.softplus(x), may_exceed("x")),
     ),
     contract=Exact(),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lossfix.rules.conditions import all_of, negated, varied
+from lossfix.rules.conditions import all_of, any_of, has_gradient, negated
 from lossfix.rules.contracts import Guarded
+from lossfix.rules.nature import is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import shielded
@@ -33,7 +34,7 @@ RULE = Rule(
     rewrites=tuple(_rewrites()),
     contract=Guarded(singular="x = 0 along the axis", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), negated(shielded("x"))),
+    when=all_of(has_gradient("x"), negated(any_of(shielded("x"), is_weight("x")))),
     message="this unit vector is 0 / 0 = NaN where all of x is 0",
     why=(
         "A dead unit, a padded row or an embedding at its start is all 0: value and gradient are "
