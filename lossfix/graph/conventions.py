@@ -80,7 +80,7 @@ def speaks_of_small(name: str) -> bool:
 def speaks_of_untrained(name: str) -> bool:
     """A name of what runs beside training: a schedule, an inference, a preparation of data."""
     found = words(name)
-    return bool(_UNTRAINED_WORDS & set(found)) or found[:1] == ["sample"]
+    return bool(_UNTRAINED_WORDS & set(found)) or found[:1] == ("sample",)
 
 
 _UNTRAINED_WORDS = frozenset(
@@ -179,7 +179,7 @@ _SURELY_PREDICTED = frozenset(
 def holds_prediction(name: str) -> bool:
     """An attribute that says so: `self.logits`, `self.z_mean`, and not `self.sigma_ratio`."""
     found = words(name)
-    spread = found[-1:] in (["var"], ["variance"], ["std"])  # `z_log_var`
+    spread = found[-1:] in (("var",), ("variance",), ("std",))  # `z_log_var`
     says = found if spread else found[-1:]
     return name in _PREDICTION_NAMES or bool(_PREDICTION_WORDS & set(says))
 
