@@ -10,6 +10,7 @@ from mutation import Mutant, mutants_of, spread
 
 from lossfix.rewrite.engine import Rewritten, rewrite_text
 from lossfix.rewrite.twin import twin_text
+from lossfix.rules.contracts import Meaning
 from lossfix.rules.find import find
 from lossfix.rules.findings import Finding, site_of
 from lossfix.rules.pattern import Rewrite
@@ -17,6 +18,7 @@ from lossfix.rules.rule import Rule
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "rules"
 _NO_GRADIENT_EITHER = "no gradient passes the original either: the mutant mends nothing, and is it"
+_NOTHING_TO_EQUAL = "the fix changes the loss, and nothing but its author says to which value"
 _REASONS = {(code, "cut gradient"): _NO_GRADIENT_EITHER for code in ("LF301", "LF302", "LF306")}
 
 
@@ -40,7 +42,14 @@ class Case:
     def reason(self) -> str:
         """Why a mutant of this kind may survive, where that is known."""
         kind = self.mutant.kind if self.mutant is not None else ""
-        return _REASONS.get((self.rule.code, kind), "")
+        unknown = "" if self.value_is_known else _NOTHING_TO_EQUAL
+        return _REASONS.get((self.rule.code, kind), unknown)
+
+    @property
+    def value_is_known(self) -> bool:
+        """Whether anything says what value the mended loss should have."""
+        contract = self.rule.contract
+        return not isinstance(contract, Meaning) or contract.by_row or bool(self.twin())
 
     def decide(self, finding: Finding) -> str:
         """Why another finding than the case's own is left."""

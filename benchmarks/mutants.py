@@ -7,7 +7,8 @@ place of the right one, and held to the rule's contract by running. Mutants go t
 contexts first and to all the others where those find nothing. What survives is listed, and so is
 what is set aside as equivalent, with its proof. With --keep each outcome is written to a file at
 once, and a run that was cut short goes on from there. Exit 1 where a right rewrite is refuted, or
-fewer than 98 of 100 mutants are.
+fewer than 98 of 100 mutants are. Mutants of a fix that changes the loss, to a value that only its
+author can know, are counted apart.
 """
 
 from __future__ import annotations

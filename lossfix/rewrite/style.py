@@ -5,14 +5,18 @@ from __future__ import annotations
 import ast
 import difflib
 from pathlib import Path
+from threading import Lock
 from typing import Any
+
+_importing = Lock()
 
 
 def restyled(before: str, after: str, path: Path) -> str:
     """`after` with its new lines in black's style; as it is where `before` was not black-clean."""
-    import black
-    from black.parsing import InvalidInput
-    from black.report import NothingChanged
+    with _importing:  # black is compiled, and half imported for the second of two threads
+        import black
+        from black.parsing import InvalidInput
+        from black.report import NothingChanged
 
     mode = _mode(path)
     try:
