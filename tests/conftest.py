@@ -1,5 +1,6 @@
 """Shared fixtures: the command line run in-process, and the skip of what needs TensorFlow."""
 
+import gc
 import importlib.util
 import sys
 
@@ -29,6 +30,8 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch):
     monkeypatch.setenv(FOLDER_VARIABLE, "")
+    yield
+    gc.enable()  # what checks files turns it off for good
 
 
 class Ran:
@@ -47,6 +50,8 @@ def lossfix(capfdbinary, monkeypatch):
         monkeypatch.setattr(sys, "argv", ["lossfix", *map(str, arguments)])
         with pytest.raises(SystemExit) as leaving:
             main()
+        gc.unfreeze()  # nor does this process end with the command, which collects no garbage
+        gc.enable()
         sys.stdout.flush()
         sys.stderr.flush()
         out, err = capfdbinary.readouterr()

@@ -16,6 +16,7 @@ import numpy as np
 from mpmath import mp, mpf
 from numpy.typing import NDArray
 
+from lossfix.graph.nodes import Dynamic
 from lossfix.graph.vocabulary import OPS
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var
 from lossfix.verify.views import VIEWS
@@ -172,6 +173,9 @@ class _Evaluator:
         assert isinstance(term, Apply)
         args = [self.of(arg) for arg in term.args]
         attrs = {**OPS[term.op].defaults, **{n: self.attr(v) for n, v in term.attrs}}
+        unknown = next((v.text for v in attrs.values() if isinstance(v, Dynamic)), None)
+        if unknown is not None:
+            raise UnknownOpError(f"{unknown} is only known when the loss runs")
         return self.apply(term.op.removeprefix("np_"), args, attrs)
 
     def attr(self, value: object) -> Any:

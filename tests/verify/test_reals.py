@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lossfix.graph.nodes import Dynamic
 from lossfix.rules.terms import Apply, Var, ops
 from lossfix.verify.reals import Sample, UnknownOpError, evaluate
 
@@ -78,3 +79,8 @@ def test_a_step_has_no_gradient_and_says_so():
 def test_an_op_that_has_no_meaning_over_the_reals_is_an_error():
     with pytest.raises(UnknownOpError, match="bincount"):
         at([1.0], ops.bincount(x))
+
+
+def test_what_is_only_known_at_run_time_is_told_and_is_no_crash():
+    with pytest.raises(UnknownOpError, match="depth is only known"):
+        at(0.0, ops.one_hot(x, depth=Dynamic("depth")))
