@@ -46,12 +46,12 @@ def apply_edits(text: Text, edits: Sequence[Edit]) -> str:
         span = spans[index]
         part = Text(text.slice(span))
         changed = _edit_part(part, [_moved(edit, span.start) for edit in grouped[index]])
-        pieces += [text.content[done : span.start], _ended_alike(part.content, changed)]
+        pieces += [text.content[done : span.start], ended_alike(part.content, changed)]
         done = span.end
     return "".join([*pieces, text.content[done:]])
 
 
-def _ended_alike(before: str, after: str) -> str:
+def ended_alike(before: str, after: str) -> str:
     """`after` with the line ending that `before` has at its end: LibCST drops a lone CR there."""
     ending = before[len(before.rstrip("\r\n")) :]
     return after if after.endswith(ending) else after.rstrip("\r\n") + ending

@@ -13,7 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
 from lossfix.graph.rebinding import outer_names
-from lossfix.rewrite.apply import whole_lines
+from lossfix.rewrite.apply import ended_alike, whole_lines
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
 
@@ -88,13 +88,14 @@ def _without(text: Text, tree: ast.Module, statements: Sequence[ast.stmt]) -> st
 
 
 def _shorter(text: Text, span: Span, first: int, statements: Sequence[ast.stmt]) -> str:
-    wrapper = MetadataWrapper(cst.parse_module(text.slice(span)), unsafe_skip_copy=True)
+    part = text.slice(span)
+    wrapper = MetadataWrapper(cst.parse_module(part), unsafe_skip_copy=True)
     places = [text.position(text.span(statement).start) for statement in statements]
     remover = _Remover(
         {(place.line - first + 1, place.column - 1) for place in places},
         wrapper.resolve(PositionProvider),
     )
-    return wrapper.module.visit(remover).code
+    return ended_alike(part, wrapper.module.visit(remover).code)
 
 
 class _Remover(cst.CSTTransformer):

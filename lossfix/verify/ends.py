@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from lossfix.rules.contracts import Contract, Meaning
+from lossfix.rules.contracts import Contract, Meaning, Monotone
 from lossfix.verify.bench import Bench, Reference, arrays
 from lossfix.verify.compare import Break, Failure, Mask, Observation
 from lossfix.verify.numerics import FORMATS, NARROW, Array, ulp
@@ -82,11 +82,13 @@ def _with(result: Result, spared: Mapping[str, Array]) -> Result:
 
 
 def of_another_loss(bench: Bench, contract: Contract, seen: Observation, failure: Failure) -> bool:
-    """Whether the format alone is too narrow for a loss that is meant to be another one.
+    """Whether the format alone is too narrow for a loss that is meant to have other values.
 
     What it computes on the way is its own, and cannot be held against what the original computes.
     """
-    if not isinstance(contract, Meaning) or failure.kind not in (Break.NAN, Break.INFINITE):
+    if not isinstance(contract, Meaning | Monotone):
+        return False
+    if failure.kind not in (Break.NAN, Break.INFINITE):
         return False
     if seen.dtype not in NARROW or seen.draw.regime in ORDINARY:
         return False

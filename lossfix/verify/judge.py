@@ -385,6 +385,11 @@ def _broken(
                     f"{failure.message}, as the original's {where}; other places of that kind are "
                     "mended"
                 )
+            elif dtype in NARROW and isinstance(contract, Bounded):
+                record.notes.append(
+                    f"{failure.message}, as the original's {where}: the guard is below the "
+                    f"precision of {dtype}"
+                )
             else:
                 found.append((seen, failure))
                 check = partial(still_open, kind=kind)

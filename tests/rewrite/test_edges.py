@@ -137,3 +137,12 @@ def test_a_module_level_loss_with_a_global_is_mended_in_place():
     assert rewritten(text).text == text.replace(
         "tf.math.log(tf.nn.softmax(x))", "tf.nn.log_softmax(x)"
     )
+
+
+def test_a_definition_that_goes_takes_no_lone_carriage_return_along():
+    text = (
+        "import tensorflow as tf\n\n\ndef my_loss(y_true, y_pred):\n"
+        "    p = tf.nn.softmax(y_pred)\n    z = tf.math.log(p)\n    return y_true * z\n\n\n"
+        "def other(y):\n    return y\n"
+    ).replace("\n", "\r")
+    assert "\r    return y_true * tf.nn.log_softmax(y_pred)\r\r\rdef other" in rewritten(text).text
