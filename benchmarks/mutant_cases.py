@@ -49,7 +49,9 @@ class Case:
     def value_is_known(self) -> bool:
         """Whether anything says what value the mended loss should have."""
         contract = self.rule.contract
-        return not isinstance(contract, Meaning) or contract.by_row or bool(self.twin())
+        if not isinstance(contract, Meaning) or contract.by_row or contract.same_value:
+            return True
+        return bool(self.twin())
 
     def decide(self, finding: Finding) -> str:
         """Why another finding than the case's own is left."""
