@@ -95,8 +95,8 @@ def _where(condition, x, y):
 
 _PLAIN = {
     name: getattr(np, name)
-    for name in "exp sqrt square abs sign sin cos tanh floor round where maximum minimum add "
-    "subtract multiply divide negative greater greater_equal less less_equal equal not_equal "
+    for name in "exp sqrt square abs sign sin cos sinh cosh tanh floor round where maximum minimum "
+    "add subtract multiply divide negative greater greater_equal less less_equal equal not_equal "
     "logical_and logical_or logical_not ones_like zeros_like".split()
 }
 _REDUCTIONS = {
