@@ -21,7 +21,7 @@ from lossfix.graph.intervals import (
 )
 from lossfix.graph.names import is_framework
 from lossfix.graph.nodes import CONST, Node
-from lossfix.graph.relations import is_unit_rows
+from lossfix.graph.relations import cosine, is_unit_rows
 
 _ALL_PARTS = frozenset("sequence comprehension stored item starred".split())
 _PASSES = frozenset(
@@ -147,7 +147,7 @@ def _products(node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
     (first, x), (second, y) = operands[:2]
     is_product = node.name.rpartition(".")[2] in ("matmul", "dot", "batch_dot")
     if is_product and len(operands) == 2 and is_unit_rows(first) and is_unit_rows(second):
-        return Interval(-1.0 - 128.0 * fmt.unit, 1.0 + 128.0 * fmt.unit)
+        return cosine(fmt)
     if len(operands) == 2 and first.number == second.number and meets_itself(node):
         return total(square(x, fmt), fmt)
     found = mul(x, y, fmt)

@@ -30,15 +30,21 @@ def narrowed(node: Node, found: Interval, fmt: Format) -> Interval:
         return minimum(found, point(0.0))
     if node.op == "sum":
         return _narrowed_sum(node, found, fmt)
-    if node.op == "matmul" and all(is_unit_rows(arg) for arg in node.args):
-        slack = 128.0 * fmt.unit
-        return minimum(maximum(found, point(-1.0 - slack)), point(1.0 + slack))
+    if node.op == "matmul" and all(map(is_unit_rows, node.args)):
+        cosines = cosine(fmt)
+        return minimum(maximum(found, point(cosines.low)), point(cosines.high))
     return found
 
 
 def is_unit_rows(node: Node) -> bool:
     """Vectors of length 1, one a row or one a column."""
     return _unwrapped(node, _REARRANGED).op == "l2_normalize"
+
+
+def cosine(fmt: Format) -> Interval:
+    """What a product of vectors of length 1 can be: past 1 by rounding."""
+    most = 1.0 + 128.0 * fmt.unit
+    return Interval(-most, most)
 
 
 def summands(node: Node) -> list[Node]:

@@ -230,7 +230,7 @@ def _matches(
             for hit in match(rewrite, node, unit, facts, numbers):
                 if hit.conditional and not facts.active(node):
                     continue
-                if _splits_a_sum(hit):
+                if _splits_a_sum(hit) or _splits_a_quotient(hit):
                     continue
                 if _holds(rule, hit):
                     yield rule, hit
@@ -240,11 +240,8 @@ def _matches(
 def _splits_a_sum(hit: Match) -> bool:
     """Whether a sum takes its operand out of another sum, which is of use as it is.
 
-    That is one that a name holds for several uses, or that another function makes; and so for a
-    product with a quotient that another function makes.
+    That is one that a name holds for several uses, or that another function makes.
     """
-    if hit.root.op == "mul":
-        return _splits_a_quotient(hit)
     if hit.root.op not in ("add", "sub"):
         return False
     used = {id(node) for node in hit.interior if node.op not in ("add", "sub")}
@@ -266,6 +263,9 @@ def _splits_a_sum(hit: Match) -> bool:
 
 
 def _splits_a_quotient(hit: Match) -> bool:
+    """Whether a product takes its operand out of a quotient that another function makes."""
+    if hit.root.op != "mul":
+        return False
     home, used = _frame_of(hit), {id(node) for node in hit.interior}
     product = reached((hit.root,), lambda n: n.args if n.op in ("mul", "neg") else ())
     return any(

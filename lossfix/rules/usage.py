@@ -56,10 +56,7 @@ def weighs_itself(match: Match) -> bool:
     inner = {n.number for n in match.interior if n.op in ("sigmoid", "softmax", "sub")}
     todo = [match.root.number]
     while todo:
-        number = todo.pop()
-        for user in match.unit.nodes:
-            if number not in {arg.number for arg in user.args}:
-                continue
+        for user in _users(todo.pop(), match):
             if user.op == "mul" and inner & {arg.number for arg in user.args}:
                 return True
             if user.op in ("add", "sub", "neg"):
@@ -70,19 +67,19 @@ def weighs_itself(match: Match) -> bool:
 def is_fine(match: Match) -> bool:
     """The last digits count: not all that is made of the value is rounded, compared or drawn."""
     todo, seen = [match.root.number], {match.root.number}
-    ends: list[bool] = []
+    made_coarse = False
     while todo:
         number = todo.pop()
-        users = [u for u in match.unit.nodes if number in {arg.number for arg in u.args}]
+        users = _users(number, match)
         if not users or any(number == result.number for result in match.unit.results):
             return True
         for user in users:
-            coarse = user.op in _COARSE or (user.op == OPAQUE and is_random(user.name))
-            ends.append(coarse)
-            if not coarse and user.number not in seen:
+            if user.op in _COARSE or (user.op == OPAQUE and is_random(user.name)):
+                made_coarse = True
+            elif user.number not in seen:
                 seen.add(user.number)
                 todo.append(user.number)
-    return not any(ends)
+    return not made_coarse
 
 
 def is_small_by_nature(match: Match) -> bool:
@@ -103,7 +100,7 @@ _COARSE = frozenset(
 
 def is_drawn_from(match: Match) -> bool:
     """All that is done with the value is to draw from it: -inf is a probability of 0 there."""
-    users = [u for u in match.unit.nodes if match.root.number in {a.number for a in u.args}]
+    users = _users(match.root.number, match)
     return bool(users) and all(u.op == OPAQUE and is_random(u.name) for u in users)
 
 
@@ -111,9 +108,8 @@ def is_straight_through(match: Match) -> bool:
     """`hard - stop_gradient(soft) + soft`: the value of the one, the gradient of the other."""
     todo = [match.root.number]
     while todo:
-        number = todo.pop()
-        for user in match.unit.nodes:
-            if user.op in ("add", "sub") and number in {arg.number for arg in user.args}:
+        for user in _users(todo.pop(), match):
+            if user.op in ("add", "sub"):
                 if any(stripped_of_sign(arg).op == "stop_gradient" for arg in user.args):
                     return True
                 todo.append(user.number)
@@ -147,6 +143,11 @@ def carries_on(name: str) -> Condition:
 # what becomes of a value
 
 
+def _users(number: int, match: Match) -> list[Node]:
+    """The values of the unit that are made of the one with this number."""
+    return [user for user in match.unit.nodes if number in {arg.number for arg in user.args}]
+
+
 def is_counted(match: Match) -> bool:
     """The value is summed up into the loss by itself: it weighs nothing, and divides nothing."""
     return _is_counted(match.root, match, set())
@@ -158,7 +159,7 @@ def _is_counted(node: Node, match: Match, seen: set[int]) -> bool:
     if node.number in seen:
         return True
     seen.add(node.number)
-    users = [user for user in match.unit.nodes if node.number in {a.number for a in user.args}]
+    users = _users(node.number, match)
     return bool(users) and all(
         _adds_up(user, node, match) and _is_counted(user, match, seen) for user in users
     )

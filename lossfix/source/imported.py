@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lossfix.source.spelled import is_of_a_name
+
 _KEYWORD = "import"
 _FROM = re.compile(r"from(?!\w)(?P<module>.*)")
 _NAMES = re.compile(
@@ -25,16 +27,12 @@ def imports_in(text: str) -> Iterator[tuple[str, str]]:
     place = text.find(_KEYWORD)
     while place >= 0:
         end = place + len(_KEYWORD)
-        if not _continues(text[place - 1 : place]) and not _continues(text[end : end + 1]):
+        if not is_of_a_name(text[place - 1 : place]) and not is_of_a_name(text[end : end + 1]):
             for before in _before(text, place):
                 module = _module(before)
                 if module is not None:
                     yield from _bindings(module, text, end)
         place = text.find(_KEYWORD, end)
-
-
-def _continues(character: str) -> bool:
-    return character.isalnum() or character == "_"
 
 
 def _before(text: str, place: int) -> Iterator[str]:

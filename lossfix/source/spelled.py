@@ -72,5 +72,10 @@ def _places(text: str, word: str) -> Iterator[int]:
 
 
 def _continues(text: str, place: int) -> bool:
-    """Whether a letter, a digit or an underscore stands just before a place."""
-    return place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_")
+    """Whether a name may go on at a place, from what stands just before it."""
+    return place > 0 and is_of_a_name(text[place - 1])
+
+
+def is_of_a_name(character: str) -> bool:
+    """Whether it is a letter, a digit or an underscore; "" is none."""
+    return character.isalnum() or character == "_"
