@@ -9,8 +9,9 @@ import ast
 import copy
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -22,6 +23,7 @@ from lossfix.source.text import Span, Text
 
 _Range = tuple[int, int, int, int]
 _Suite = cst.Module | cst.IndentedBlock
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +36,40 @@ class _Assignment:
 
 def apply_edits(text: Text, edits: Sequence[Edit]) -> str:
     """The text with all `edits` made; they must not overlap. Raises RewriteError."""
-    tree = ast.parse(text.content)
-    grouped: defaultdict[int, list[Edit]] = defaultdict(list)
+
+    def edited(span: Span, inside: Sequence[Edit]) -> str:
+        return _edit_part(Text(text.slice(span)), [_moved(edit, span.start) for edit in inside])
+
+    return respelled(text, ast.parse(text.content), edits, lambda edit: edit.span.start, edited)
+
+
+def respelled(
+    text: Text,
+    tree: ast.Module,
+    items: Iterable[_Item],
+    start: Callable[[_Item], int],
+    respell: Callable[[Span, Sequence[_Item]], str],
+) -> str:
+    """The text with those top-level statements spelled anew that items start in.
+
+    `respell` gives the new text of a statement's lines from their span and the items there.
+    """
     spans = [whole_lines(text, statement) for statement in tree.body]
     starts = [span.start for span in spans]
-    for edit in edits:
-        grouped[bisect_right(starts, edit.span.start) - 1].append(edit)
+    grouped: defaultdict[int, list[_Item]] = defaultdict(list)
+    for item in items:
+        grouped[bisect_right(starts, start(item)) - 1].append(item)
     pieces: list[str] = []
     done = 0
     for index in sorted(grouped):
         span = spans[index]
-        part = Text(text.slice(span))
-        changed = _edit_part(part, [_moved(edit, span.start) for edit in grouped[index]])
-        pieces += [text.content[done : span.start], ended_alike(part.content, changed)]
+        changed = _ended_alike(text.slice(span), respell(span, grouped[index]))
+        pieces += [text.content[done : span.start], changed]
         done = span.end
     return "".join([*pieces, text.content[done:]])
 
 
-def ended_alike(before: str, after: str) -> str:
+def _ended_alike(before: str, after: str) -> str:
     """`after` with the line ending that `before` has at its end: LibCST drops a lone CR there."""
     ending = before[len(before.rstrip("\r\n")) :]
     return after if after.endswith(ending) else after.rstrip("\r\n") + ending

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
@@ -13,7 +13,7 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import Definition
 from lossfix.graph.rebinding import outer_names
-from lossfix.rewrite.apply import ended_alike, whole_lines
+from lossfix.rewrite.apply import respelled
 from lossfix.rewrite.operands import pure
 from lossfix.source.text import Span, Text
 
@@ -73,29 +73,21 @@ def _droppable(definition: Definition) -> bool:
 
 def _without(text: Text, tree: ast.Module, statements: Sequence[ast.stmt]) -> str:
     """The text without these statements; one that ends its block or shares a line stays."""
-    starts = [top.lineno for top in tree.body]
-    grouped: defaultdict[int, list[ast.stmt]] = defaultdict(list)
-    for statement in statements:
-        grouped[bisect_right(starts, statement.lineno) - 1].append(statement)
-    pieces: list[str] = []
-    done = 0
-    for index in sorted(grouped):
-        span = whole_lines(text, tree.body[index])
-        first = text.position(span.start).line
-        pieces += [text.content[done : span.start], _shorter(text, span, first, grouped[index])]
-        done = span.end
-    return "".join([*pieces, text.content[done:]])
+    starts = [text.span(statement).start for statement in statements]
+    shorter = partial(_shorter, text)
+    return respelled(text, tree, starts, lambda start: start, shorter)
 
 
-def _shorter(text: Text, span: Span, first: int, statements: Sequence[ast.stmt]) -> str:
-    part = text.slice(span)
-    wrapper = MetadataWrapper(cst.parse_module(part), unsafe_skip_copy=True)
-    places = [text.position(text.span(statement).start) for statement in statements]
+def _shorter(text: Text, span: Span, starts: Sequence[int]) -> str:
+    """The lines of a top-level statement without the statements that start there."""
+    wrapper = MetadataWrapper(cst.parse_module(text.slice(span)), unsafe_skip_copy=True)
+    first = text.position(span.start).line
+    places = [text.position(start) for start in starts]
     remover = _Remover(
         {(place.line - first + 1, place.column - 1) for place in places},
         wrapper.resolve(PositionProvider),
     )
-    return ended_alike(part, wrapper.module.visit(remover).code)
+    return wrapper.module.visit(remover).code
 
 
 class _Remover(cst.CSTTransformer):
