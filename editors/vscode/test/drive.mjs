@@ -42,11 +42,12 @@ async function open(name) {
   await page.locator(".view-lines").first().waitFor();
 }
 
-async function chooseFirstFix() {
+async function lightBulb() {
   await page.keyboard.press("Control+.");
-  await page.locator(".action-widget").first().waitFor();
+  const menu = page.locator(".action-widget").first();
+  await menu.waitFor();
   await pause(500);
-  await page.keyboard.press("Enter");
+  return (await menu.innerText()).split("\n").map((line) => line.trim());
 }
 
 async function save(name) {
@@ -77,11 +78,7 @@ async function aFile() {
   await shot("hover");
   await page.keyboard.press("Escape");
 
-  await page.keyboard.press("Control+.");
-  const menu = page.locator(".action-widget").first();
-  await menu.waitFor();
-  await pause(400);
-  seen.menu = (await menu.innerText()).split("\n").map((line) => line.trim());
+  seen.menu = await lightBulb();
   await shot("light-bulb");
   await page.keyboard.press("Escape");
 
@@ -94,10 +91,7 @@ async function aFile() {
     await shot("verified");
     await page.locator(".view-lines").first().click();
     await goTo("7:45");
-    await page.keyboard.press("Control+.");
-    await menu.waitFor();
-    await pause(400);
-    seen.menuAfter = (await menu.innerText()).split("\n").map((line) => line.trim());
+    seen.menuAfter = await lightBulb();
     await page.keyboard.press("Escape");
   }
 
@@ -136,7 +130,8 @@ async function aFile() {
     await goTo("7:45");
   }
 
-  await chooseFirstFix();
+  await lightBulb();
+  await page.keyboard.press("Enter");
   await page.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
   await save("losses.py");
   await page.locator(".squiggly-warning").first().waitFor({ state: "detached" });
@@ -151,11 +146,7 @@ async function aNotebook() {
   await pause(1000);
   await shot("notebook");
   await cell.locator(".view-line", { hasText: "reduce_mean" }).first().click();
-  await page.keyboard.press("Control+.");
-  const menu = page.locator(".action-widget").first();
-  await menu.waitFor();
-  await pause(400);
-  seen.menu = (await menu.innerText()).split("\n").map((line) => line.trim());
+  seen.menu = await lightBulb();
   await shot("notebook-light-bulb");
   await page.keyboard.press("Enter");
   await cell.locator(".view-line", { hasText: "log_softmax" }).first().waitFor();
