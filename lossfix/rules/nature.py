@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from lossfix.graph.conventions import words
 from lossfix.graph.express import is_random
-from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
+from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Node, Role
 from lossfix.rules.match import factors, operands
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import stripped
@@ -38,7 +39,10 @@ def is_label(name: str) -> Condition:
 
 
 def is_weight(name: str) -> Condition:
-    """A weight of the model by itself, or its norm: drawn at random, it is never exactly 0."""
+    """A weight of the model by itself, or its norm: begun at random, it is never exactly 0.
+
+    Nor is one that begins at what a call computed of numbers, as a rotation is.
+    """
 
     def holds(match: Match) -> bool:
         node = stripped(match.values[name])
@@ -49,12 +53,28 @@ def is_weight(name: str) -> Condition:
             return bool({"variables", "parameters", "params"} & set(words(code.value.id)))
         if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
             return False
-        return any(part.op == OPAQUE and is_random(part.name) for part in node.walk())
+        if any(part.op == OPAQUE and is_random(part.name) for part in node.walk()):
+            return True
+        start = stripped(node.args[0]) if node.op == "variable" else node
+        return start is not node and start.op == OPAQUE and not _ZEROS.search(start.name)
 
     return holds
 
 
+_ZEROS = re.compile(r"zeros\w*$")
 _VARIABLES = frozenset({"Variable", "get_variable", "add_weight"})
+
+
+def is_sum_of_all(name: str) -> Condition:
+    """A sum or mean of a value as it came in, or of shares of 1: 0 only where every entry is."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        if node.op not in ("sum", "mean"):
+            return False
+        return stripped(node.args[0]).op in (INPUT, FREE, OPAQUE, "softmax", "sigmoid")
+
+    return holds
 
 
 def is_huge(name: str, limit: float) -> Condition:

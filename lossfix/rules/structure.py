@@ -407,27 +407,19 @@ def is_positive(name: str) -> Condition:
 
 
 def is_complemented(match: Match) -> bool:
-    """The unit has a pole where the value, or a power or product of it, is 1: log(1 - x), say."""
+    """The unit takes 1 less the value, or less a power or product of it, or has a pole at 1."""
     target = {match.root.number}
-    complements = {
-        node.number
-        for node in match.unit.nodes
-        if node.op == "sub" and _is_one(stripped(node.args[0])) and _leads_to(node.args[1], target)
-    }
-    for node in match.unit.nodes:
-        if node.op in _POLES and _vanishes(node.args[_POLES[node.op]], complements):
-            return True
-        if node.op == "log1p" and any(
-            part.negative and _leads_to(part.node, target) for part in operands(node.args[0])
-        ):
-            return True
-        if node.op in ("acos", "asin", "atanh") and _leads_to(node.args[0], target):
-            return True
-    return False
+    return any(_looks_from_one(node, target) for node in match.unit.nodes)
 
 
-_POLES = {"log": 0, "sqrt": 0, "div": 1, "xlogy": 1}
-"""Ops with a pole, or with none but a gradient that has one, where that argument is 0."""
+def _looks_from_one(node: Node, target: set[int]) -> bool:
+    if node.op == "sub":
+        return _is_one(stripped(node.args[0])) and _leads_to(node.args[1], target)
+    if node.op == "log1p":
+        parts = operands(node.args[0])
+        return any(part.negative and _leads_to(part.node, target) for part in parts)
+    return node.op in ("acos", "asin", "atanh") and _leads_to(node.args[0], target)
+
 
 _KEEPS_ONE = frozenset({"pow", "mul", "square", "sqrt", "where", "abs"}) | VIEWS
 
@@ -438,13 +430,3 @@ def _leads_to(node: Node, numbers: set[int]) -> bool:
         return True
     passes = node.op in _KEEPS_ONE or node.op == JOIN
     return passes and any(_leads_to(arg, numbers) for arg in node.args)
-
-
-def _vanishes(node: Node, numbers: set[int]) -> bool:
-    """Whether the value is 0 where one of these is, as far as its ops say."""
-    if node.number in numbers:
-        return True
-    if node.op == "div":
-        return _vanishes(node.args[0], numbers)
-    passes = node.op in _KEEPS_ONE or node.op in (JOIN, "neg")
-    return passes and any(_vanishes(arg, numbers) for arg in node.args)

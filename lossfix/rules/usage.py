@@ -57,7 +57,7 @@ def weighs_itself(match: Match) -> bool:
     todo = [match.root.number]
     while todo:
         for user in _users(todo.pop(), match):
-            if user.op == "mul" and inner & {arg.number for arg in user.args}:
+            if user.op == "mul" and inner & {each.node.number for each in factors(user)[1]}:
                 return True
             if user.op in ("add", "sub", "neg"):
                 todo.append(user.number)
