@@ -16,7 +16,7 @@ from lossfix.graph.packages import Packages
 from lossfix.lsp.options import Applied, Configurations
 from lossfix.lsp.places import Subject
 from lossfix.report.rows import FileRow, State
-from lossfix.rules.match import forget_operands
+from lossfix.rules.operands import forget_operands
 from lossfix.source.text import Text
 
 _T = TypeVar("_T")

@@ -9,7 +9,7 @@ from lossfix.graph.express import is_random
 from lossfix.graph.intervals import Interval
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role
 from lossfix.graph.relations import is_minus_its_max
-from lossfix.rules.match import operands
+from lossfix.rules.operands import operands
 from lossfix.rules.pattern import Condition, Match
 
 EXP_OVERFLOWS_AT = 88.72283905206835

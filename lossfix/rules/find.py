@@ -6,7 +6,7 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 
 from lossfix.errors import RuleError
 from lossfix.graph.facts import Facts
@@ -15,27 +15,19 @@ from lossfix.graph.kinds import may_be_loss
 from lossfix.graph.module import Module, lift_module
 from lossfix.graph.nodes import CONST, Call, Kind, Node, Unit, reached
 from lossfix.graph.number import Numbering
-from lossfix.graph.vocabulary import OPS
+from lossfix.rules.candidates import Candidates, candidates_of
 from lossfix.rules.findings import Finding
-from lossfix.rules.match import match, may_fit
+from lossfix.rules.match import match
+from lossfix.rules.operands import PRODUCT, SUM
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.range_text import range_text
 from lossfix.rules.rule import ROOT, Rule, Scope
-from lossfix.rules.terms import Apply, subterms, variables
+from lossfix.rules.terms import subterms, variables
 from lossfix.rules.words import Worth
 from lossfix.source.gate import may_speak_to_lossfix
 from lossfix.source.text import Text
 
-_Rules = Mapping[str, list[tuple[Rule, Rewrite, int]]]
-_SCOPES = tuple(Scope)
-_SUM, _PRODUCT = "sum of operands", "product of factors"
-_GROUPS = {"add": _SUM, "sub": _SUM, "neg": _SUM, "mul": _PRODUCT, "div": _PRODUCT}
-_MIRRORED = {
-    "greater": ("greater", "less"),
-    "less": ("greater", "less"),
-    "greater_equal": ("greater_equal", "less_equal"),
-    "less_equal": ("greater_equal", "less_equal"),
-}
+_SUM_OR_PRODUCT = SUM | PRODUCT
 
 
 def find(text: str, rules: Sequence[Rule], function: str | None = None) -> tuple[Finding, ...]:
@@ -58,7 +50,7 @@ def find_in(
 
     With `worth`, only those units and what losses among them call are looked at.
     """
-    index = _by_operation(tuple(rules))
+    index = candidates_of(tuple(rules))
     if function is None:
         worth = worth or Worth(module.names, ())
         facts = facts_of(module.survey(worth.losses, worth.others))
@@ -123,7 +115,7 @@ def _settled(findings: Iterable[Finding], module: Module) -> list[Finding]:
 
 
 def _all_findings(
-    facts: Sequence[Facts], module: Module, index: _Rules, text: Text
+    facts: Sequence[Facts], module: Module, index: Candidates, text: Text
 ) -> Iterator[Finding]:
     for each in facts:
         matches = _most_specific(list(_matches(each, each.unit, module.numbers, index)))
@@ -133,7 +125,7 @@ def _all_findings(
             yield from _across_calls(each, module, index, text)
 
 
-def _across_calls(facts: Facts, module: Module, index: _Rules, text: Text) -> Iterator[Finding]:
+def _across_calls(facts: Facts, module: Module, index: Candidates, text: Text) -> Iterator[Finding]:
     """Findings in functions of the file that only their caller's values make: no fix is local."""
     caller = facts.unit
     for name, nodes in _run_through(caller, module.index).items():
@@ -197,34 +189,17 @@ def _as_loss(module: Module, function: str) -> Unit:
     raise RuleError(f"there is no function {function!r} here; its functions are: {names}")
 
 
-@lru_cache(maxsize=8)
-def _by_operation(rules: tuple[Rule, ...]) -> _Rules:
-    index: defaultdict[str, list[tuple[Rule, Rewrite, int]]] = defaultdict(list)
-    for rule in rules:
-        for rewrite in rule.rewrites:
-            assert isinstance(rewrite.before, Apply)
-            op = rewrite.before.op
-            grouped = op if rewrite.as_written else _GROUPS.get(op, op)
-            for key in _MIRRORED.get(op, (grouped,)):
-                index[key].append((rule, rewrite, _SCOPES.index(rule.scope)))
-    return {op: [*index.get(op, ()), *index.get(_GROUPS.get(op, ""), ())] for op in OPS}
-
-
 def _matches(
-    facts: Facts, unit: Unit, numbers: Numbering, index: _Rules
+    facts: Facts, unit: Unit, numbers: Numbering, index: Candidates
 ) -> Iterator[tuple[Rule, Match]]:
     if unit.kind is Kind.METRIC:
         return
     for node in unit.nodes:
-        candidates = index.get(node.op)
-        if not candidates:
-            continue
-        inside: list[bool | None] = [None] * len(_SCOPES)
-        for rule, rewrite, scope in candidates:
-            if inside[scope] is False or not may_fit(rewrite.before, node):
-                continue
-            if inside[scope] is None:
-                inside[scope] = in_scope(rule.scope, node, facts)
+        inside: dict[Scope, bool] = {}
+        for rule, rewrite in index.of(node):
+            scope = rule.scope
+            if scope not in inside:
+                inside[scope] = in_scope(scope, node, facts)
             if not inside[scope]:
                 continue
             for hit in match(rewrite, node, unit, facts, numbers):
@@ -371,7 +346,7 @@ def _most_specific(hits: list[tuple[Rule, Match]]) -> list[tuple[Rule, Match]]:
     used: set[int] = set()
     cores: defaultdict[str, list[frozenset[int]]] = defaultdict(list)
     for rule, hit in sorted(hits, key=lambda hit: _rank(*hit), reverse=True):
-        core = frozenset(id(n) for n in hit.interior if n.op not in _GROUPS)
+        core = frozenset(id(n) for n in hit.interior if n.op not in _SUM_OR_PRODUCT)
         if id(hit.root) in used or (core and any(core <= other for other in cores[rule.code])):
             continue
         parts = (part for node in hit.interior for part in shared.get(id(node), ()))

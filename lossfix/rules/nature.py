@@ -8,7 +8,7 @@ import re
 from lossfix.graph.conventions import words
 from lossfix.graph.express import is_random
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Node, Role
-from lossfix.rules.match import factors, operands
+from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import stripped
 

@@ -9,7 +9,7 @@ from collections.abc import Container, Iterator
 
 from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
-from lossfix.rules.match import factors, operands
+from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
 
 LARGEST_GUARD = 1e-2

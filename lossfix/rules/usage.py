@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lossfix.graph.conventions import role_of, says_prediction, speaks_of_density, words
 from lossfix.graph.express import is_random, is_shape
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
-from lossfix.rules.match import factors
+from lossfix.rules.operands import factors
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import VIEWS, deciding_tests, stripped
 

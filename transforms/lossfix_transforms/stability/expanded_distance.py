@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from lossfix.graph.nodes import Node
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.match import factors, operands
 from lossfix.rules.nature import has_factor, is_product_of_matrices, is_sum_of_squares
+from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Bind, Var, ops
