@@ -10,6 +10,7 @@ from lossfix.graph.index import own_attributes
 from lossfix.graph.lifting import Lifting, Ran
 from lossfix.graph.names import dotted, is_framework
 from lossfix.graph.nodes import OPAQUE, Function, Instance, Node
+from lossfix.source.trees import nodes_in
 
 _BUILTINS_THAT_SET = ("builtins.setattr", "builtins.delattr")
 
@@ -104,7 +105,7 @@ def _attributes_changed(lifter: Lifting, expr: ast.Call, callee: Node | None) ->
 
 def _attributes_in(tree: ast.AST) -> Iterator[str]:
     """Names of attributes that the code sets, of whatever object."""
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load):
             yield node.attr
 

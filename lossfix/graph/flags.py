@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from lossfix.graph.names import dotted
+from lossfix.source.trees import nodes_in
 
 _TRAINING = frozenset({"training", "is_training", "is_train", "train"})
 
@@ -20,10 +21,10 @@ def untrained_code(tree: ast.AST) -> frozenset[int]:
     """The expressions, by identity, of branches that are taken only where nothing is trained."""
     return frozenset(
         id(inner)
-        for node in ast.walk(tree)
+        for node in nodes_in(tree)
         if isinstance(node, (ast.If, ast.IfExp))
         for part in _untrained_branch(node)
-        for inner in ast.walk(part)
+        for inner in nodes_in(part)
         if isinstance(inner, ast.expr)
     )
 

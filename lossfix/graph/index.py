@@ -14,6 +14,7 @@ from typing import Union
 
 from lossfix.graph.names import BACKENDS, bindings_of, dotted, is_framework, qualify
 from lossfix.graph.rebinding import TRIES
+from lossfix.source.trees import nodes_in
 from lossfix.values import light
 
 _OWN = re.compile(r"\bself\s*\.\s*(\w+)")
@@ -223,7 +224,7 @@ def own_attributes(tree: FunctionTree, home: Index | None = None) -> Iterator[st
     if home is not None and home.text:
         yield from _OWN.findall("\n".join(home.lines[tree.lineno - 1 : tree.end_lineno]))
         return
-    for node in ast.walk(tree):
+    for node in nodes_in(tree):
         if isinstance(node, ast.Attribute) and dotted(node.value) == "self":
             yield node.attr
 
@@ -248,14 +249,14 @@ def _stores(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
             if isinstance(target, ast.Name):
                 yield target.id, statement.value
             elif isinstance(target, (ast.Tuple, ast.List)):
-                yield from ((n.id, None) for n in ast.walk(target) if isinstance(n, ast.Name))
+                yield from ((n.id, None) for n in nodes_in(target) if isinstance(n, ast.Name))
     elif isinstance(statement, ast.AnnAssign):
         if isinstance(statement.target, ast.Name) and statement.value is not None:
             yield statement.target.id, statement.value
     elif isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
         yield statement.target.id, None
     elif isinstance(statement, (ast.If, ast.For, ast.While, ast.With, ast.Match, *TRIES)):
-        for node in ast.walk(statement):
+        for node in nodes_in(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 yield node.id, None
 

@@ -32,6 +32,7 @@ from lossfix.graph.rebinding import (
     rebound_names,
     stored_names,
 )
+from lossfix.source.trees import children_of, nodes_in
 
 Scope = Mapping[str, Node]
 _NO_NAMES: frozenset[str] = frozenset()
@@ -108,7 +109,7 @@ class Lifter:
                 assignment.loads.append(name)
 
     def note_names(self, expr: ast.AST) -> None:
-        for node in ast.walk(expr):
+        for node in nodes_in(expr):
             if isinstance(node, ast.Name):
                 self.note_load(node)
 
@@ -116,7 +117,7 @@ class Lifter:
         """Names that code which runs later may load, whatever they hold by then."""
         if not self.depth and self.frame.name:
             self._captured.extend(
-                n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
+                n for n in nodes_in(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)
             )
 
     def note_call(self, call: Call) -> None:
@@ -191,7 +192,7 @@ class Lifter:
         return ended
 
     def _other(self, statement: ast.stmt) -> bool:
-        for child in ast.iter_child_nodes(statement):
+        for child in children_of(statement):
             if isinstance(child, ast.expr):
                 lift_expression(self, child)
             elif isinstance(child, ast.stmt):
@@ -414,7 +415,7 @@ class Lifter:
             self._rebound |= self._attributes_set(tree.body)
         if not self._rebound:
             return self.scope
-        names = {node.id for node in ast.walk(inner) if isinstance(node, ast.Name)}
+        names = {node.id for node in nodes_in(inner) if isinstance(node, ast.Name)}
         names |= {name for name in self._rebound if name.startswith("self.")}
         steady = {name: node for name, node in self.scope.items() if name not in self._rebound}
         changing = names & self._rebound & set(self.scope)

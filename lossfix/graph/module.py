@@ -17,6 +17,7 @@ from lossfix.graph.packages import Packages
 from lossfix.graph.returned import trained_parts
 from lossfix.graph.surroundings import Surroundings
 from lossfix.source.roles import RoleOverrides
+from lossfix.source.trees import nodes_in
 
 NO_OVERRIDES = RoleOverrides()
 MODULE_LEVEL = ""
@@ -121,7 +122,7 @@ class Module:
     def _passed_around(self, found: Mapping[str, Unit]) -> set[str]:
         """Functions of the file that its text takes for values: somebody else may call them."""
         trees = [*self.index.module_level, *(unit.tree for unit in found.values())]
-        parts = [node for tree in trees for node in ast.walk(tree)]
+        parts = [node for tree in trees for node in nodes_in(tree)]
         called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
         names = {n.id for n in parts if isinstance(n, ast.Name) and id(n) not in called}
         return names & set(self.index.places)

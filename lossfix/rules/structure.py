@@ -11,6 +11,7 @@ from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
 from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
+from lossfix.source.trees import nodes_in
 
 LARGEST_GUARD = 1e-2
 """An epsilon above this is part of the loss, and no guard."""
@@ -151,7 +152,7 @@ def deciding_tests(unit: Unit) -> set[int]:
     """The comparisons, and the calls, that decide which way the code goes."""
     return {
         id(part)
-        for branch in ast.walk(unit.tree)
+        for branch in nodes_in(unit.tree)
         if isinstance(branch, (ast.If, ast.IfExp, ast.While, ast.Assert))
         for part in _deciding(branch.test)
     }

@@ -30,7 +30,7 @@ class Spelled:
         Cutting the text at the parentheses outruns a pattern by far.
         """
         ends = {part.rpartition(".")[2] for part in self.text.split("(")[:-1]}
-        return frozenset(map(_last_word, ends))
+        return frozenset([end if end.isidentifier() else _last_word(end) for end in ends])
 
     def names(self, word: str) -> bool:
         """Whether a word stands in the text by itself, called or not."""
