@@ -130,10 +130,10 @@ def _note_sinks(
             lifter.module.note_metric(function.target.frame)
     called = expr.func
     method = called.attr if isinstance(called, ast.Attribute) else dotted(called)
-    if "scipy" in (qualify(dotted(called) or "", lifter.imports) or ""):
-        return  # it takes numbers, and their gradient from somebody else
     if method not in _SINKS:
         return
+    if "scipy" in (qualify(dotted(called) or "", lifter.imports) or ""):
+        return  # it takes numbers, and their gradient from somebody else
     sink = next((named[k] for k in _SINK_KEYWORDS if k in named), args[0] if args else None)
     if sink is not None and sink.op not in (CONST, FREE):
         lifter.note_sink(sink)

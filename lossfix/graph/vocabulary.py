@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "tf": ("tensorflow", "tensorflow.compat.v1", "tensorflow.compat.v2"),
@@ -465,6 +466,7 @@ _BY_NAME: Mapping[tuple[str, str], Op] = {
 }
 
 
+@lru_cache(maxsize=20_000)
 def resolve(qualified: str) -> tuple[str, str, Op] | None:
     """The column, the root and the op of a qualified name such as `tensorflow.math.log`."""
     for column, roots in COLUMNS.items():
