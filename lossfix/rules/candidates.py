@@ -1,13 +1,14 @@
 """Which rewrites may fit a value: told from its op and the ops that it is made of, before a match.
 
-What is asked here may be answered yes too often, and never no where a match would fit.
+What is asked here may be answered yes too often, and never no where a match would fit values that
+stand in the code. `log1p(-p)` is not looked for in `log1p(exp(x))`, with a p = -exp(x) made up.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Hashable, Sequence
-from functools import cache, lru_cache
+from collections.abc import Hashable, Sequence
+from functools import lru_cache
 
 from lossfix.graph.nodes import JOIN, Node
 from lossfix.graph.vocabulary import COMMUTATIVE, OPS
@@ -35,9 +36,11 @@ MIRRORED = {
 
 Candidate = tuple[Rule, Rewrite]
 
-_GROUPED = SUM | PRODUCT
 _GROUPS = dict.fromkeys(SUM, "sum of operands") | dict.fromkeys(PRODUCT, "product of factors")
 _MOST_OUTLINES = 20_000
+
+_Outline = frozenset[tuple[str, bool]] | tuple[tuple[str, bool], ...]
+"""Ops, each with whether it is divided by; of arguments in their order."""
 
 
 class Candidates:
@@ -66,9 +69,11 @@ class Candidates:
         if found is None:
             if len(self._by_outline) > _MOST_OUTLINES:
                 self._by_outline.clear()
-            found = [each for each in wide if _suits(each[1].before, node.op, outline)]
+            found = [each for each in wide if _suits(each[1].before, outline)]
             self._by_outline[key] = found
-        return [each for each in found if _may_fit(each[1].before, node)] if found else ()
+        if found and node.op in _GROUPS:
+            return [each for each in found if _parts_may_fit(each[1].before, node)]
+        return found
 
 
 @lru_cache(maxsize=8)
@@ -77,54 +82,31 @@ def candidates_of(rules: tuple[Rule, ...]) -> Candidates:
     return Candidates(rules)
 
 
-def _outline(node: Node) -> Container[object]:
+def _outline(node: Node) -> _Outline:
     """The ops that a value is made of: of its operands, of its factors, or of its arguments."""
     if node.op in SUM:
         return frozenset([(part.node.op, False) for part in operands(node)])
     if node.op in PRODUCT:
         return frozenset([(part.node.op, part.inverse) for part in factors(node)[1]])
-    return tuple([arg.op for arg in node.args])
+    return tuple([(arg.op, False) for arg in node.args])
 
 
-def _suits(term: Term, op: str, outline: Container[object]) -> bool:
-    """`_may_fit` of all values with this outline, as far as the outline tells."""
-    if not isinstance(term, Apply) or op not in _GROUPED or _GROUPS.get(term.op) != _GROUPS[op]:
+def _suits(term: Term, outline: _Outline) -> bool:
+    """Whether a value of the pattern's kind, made of these ops, may fit it."""
+    assert isinstance(term, Apply)
+    if term.op in _GROUPS:
+        return all(
+            any(inverse == head.inverse and _op_fits(head.term, op) for op, inverse in outline)
+            for head in _heads(term)
+        )
+    if term.op in COMMUTATIVE or term.op in MIRRORED or len(term.args) != len(outline):
         return True
-    return all(_stands_in(head, outline) for head in _heads(term))
+    return all(_op_fits(part, op) for part, (op, _) in zip(term.args, outline, strict=True))
 
 
-def _stands_in(head: SignedTerm, outline: Container[object]) -> bool:
-    assert isinstance(head.term, Apply)
-    if head.term.op in PRODUCT or (JOIN, head.inverse) in outline:
-        return True
-    wanted = SUM if head.term.op in SUM else {head.term.op, MIRRORED.get(head.term.op, "")}
-    return any((op, head.inverse) in outline for op in wanted)
-
-
-def _may_fit(term: Term, node: Node) -> bool:
-    """Whether the operands of a value are ops that a pattern wants."""
-    if not isinstance(term, Apply):
-        return True
-    if term.op in _GROUPED:
-        return _parts_may_fit(term, node)
-    if term.op in COMMUTATIVE:
-        return True
-    if len(term.args) != len(node.args) or term.op in MIRRORED:
-        return True
-    return all(
-        not isinstance(part, Apply) or arg.op == JOIN or arg.op in _fitting(part.op)
-        for part, arg in zip(term.args, node.args, strict=True)
-    )
-
-
-@remembered
-def _heads(term: Apply) -> tuple[SignedTerm, ...]:
-    """The operands of a sum or a product that are ops."""
-    parts = term_operands(term) if term.op in SUM else term_factors(term)[1]
-    return tuple(part for part in parts if isinstance(part.term, Apply))
-
-
-def _parts_may_fit(term: Apply, node: Node) -> bool:
+def _parts_may_fit(term: Term, node: Node) -> bool:
+    """Whether a sum has operands, or a product factors, for each op of the pattern."""
+    assert isinstance(term, Apply)
     heads = _heads(term)
     if not heads:
         return True
@@ -136,23 +118,24 @@ def _parts_may_fit(term: Apply, node: Node) -> bool:
 
 
 def _head_may_fit(term: Term, node: Node) -> bool:
-    if node.op == JOIN or not isinstance(term, Apply) or term.op in PRODUCT:
+    if not _op_fits(term, node.op):
+        return False
+    return node.op not in SUM or not _is_sum(term) or _parts_may_fit(term, node)
+
+
+@remembered
+def _heads(term: Apply) -> tuple[SignedTerm, ...]:
+    """The operands of a sum or a product that are ops."""
+    parts = term_operands(term) if term.op in SUM else term_factors(term)[1]
+    return tuple(part for part in parts if isinstance(part.term, Apply))
+
+
+def _op_fits(term: Term, op: str) -> bool:
+    """Whether a value that `op` makes may fit a pattern, or a part of one."""
+    if not isinstance(term, Apply) or op == JOIN or term.op in PRODUCT:
         return True
-    if term.op in SUM:
-        return node.op in SUM and _parts_may_fit(term, node)
-    return node.op in _fitting(term.op)
+    return op in SUM if term.op in SUM else op in (term.op, MIRRORED.get(term.op))
 
 
-@cache
-def _fitting(op: str) -> Container[str]:
-    """The ops of values that a pattern's op can fit."""
-    if op in SUM:
-        return SUM
-    if op in PRODUCT:
-        return _Anything()
-    return {op, MIRRORED.get(op, op)}
-
-
-class _Anything:
-    def __contains__(self, item: object) -> bool:
-        return True
+def _is_sum(term: Term) -> bool:
+    return isinstance(term, Apply) and term.op in SUM

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections import defaultdict
 
 _NO_CHILDREN = frozenset("ctx op ops id attr kind type_comment".split())
 """Fields that hold no node but the marks that all trees share, `ast.Load()` and `ast.Add()`."""
 
 
-class _Fields(defaultdict[type, tuple[str, ...]]):
+class _Fields(dict[type, tuple[str, ...]]):
     def __missing__(self, kind: type[ast.AST]) -> tuple[str, ...]:
         found = self[kind] = tuple(name for name in kind._fields if name not in _NO_CHILDREN)
         return found
