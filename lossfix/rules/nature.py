@@ -7,7 +7,7 @@ import re
 
 from lossfix.graph.conventions import words
 from lossfix.graph.express import is_random
-from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Node, Role
+from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
 from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import stripped
@@ -65,14 +65,12 @@ _ZEROS = re.compile(r"zeros\w*$")
 _VARIABLES = frozenset({"Variable", "get_variable", "add_weight"})
 
 
-def is_sum_of_all(name: str) -> Condition:
-    """A sum or mean of a value as it came in, or of shares of 1: 0 only where every entry is."""
+def is_sum_of_shares(name: str) -> Condition:
+    """A sum or mean of a softmax or of sigmoids: 0 only where every one of them is."""
 
     def holds(match: Match) -> bool:
         node = stripped(match.values[name])
-        if node.op not in ("sum", "mean"):
-            return False
-        return stripped(node.args[0]).op in (INPUT, FREE, OPAQUE, "softmax", "sigmoid")
+        return node.op in ("sum", "mean") and stripped(node.args[0]).op in ("softmax", "sigmoid")
 
     return holds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, any_of, has_gradient, negated
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.nature import is_sum_of_all, is_weight
+from lossfix.rules.nature import is_sum_of_shares, is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Var, ops
@@ -31,7 +31,7 @@ RULE = Rule(
         convention="value 0 and gradient 0, a subgradient of the norm",
     ),
     scope=Scope.LOSS,
-    when=all_of(has_gradient("x"), negated(any_of(is_weight("x"), is_sum_of_all("x")))),
+    when=all_of(has_gradient("x"), negated(any_of(is_weight("x"), is_sum_of_shares("x")))),
     message="the gradient of this norm is NaN where all of x is 0",
     why=(
         "d sqrt(s)/ds is inf at s = 0 and ds/dx is 0 there: their product is NaN, in "
