@@ -14,7 +14,12 @@ import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from lossfix.cli.progress import progress
 from lossfix.cli.rewriting import mend_plans
@@ -92,29 +97,46 @@ def one(name: str, options: Options, session: Session) -> str:
 def naive(before: Program, after: Program, options: Options) -> float:
     """Seconds for every regime, dtype and mode, each traced and compiled anew for both versions."""
     from lossfix.verify.bench import differentiated, find_plan
-    from lossfix.verify.frameworks.tensorflow import Runner, keras_float
+    from lossfix.verify.frameworks.tensorflow import Runner
     from lossfix.verify.load import load
     from lossfix.verify.regimes import draws
     from lossfix.verify.request import Hints
-    from lossfix.verify.widen import widen
 
     with tempfile.TemporaryDirectory() as scratch:
-        narrow = [load(program, scratch) for program in (before, after)]
-        with keras_float("float64"):
-            wide = [load(program, scratch, widen) for program in (before, after)]
-        plan = find_plan(narrow[0], Runner, Hints(), options)
+        losses = [load(program, scratch) for program in (before, after)]
+        plan = find_plan(losses[0], Runner, Hints(), options)
         start = time.monotonic()
         for dtype in options.dtypes:
-            is_wide = dtype == "float64"
-            for draw in draws(plan, "float32" if is_wide else dtype, options.seed):
+            for draw in draws(plan, "float32" if dtype == "float64" else dtype, options.seed):
                 for mode in options.modes:
-                    for loaded in wide if is_wide else narrow:
-                        names = differentiated(plan)
-                        run = Runner(
-                            loaded.function, plan.settings, names, mode, dtype, wide=is_wide
-                        )
-                        run(draw.values)
+                    for loss in losses:
+                        once(loss.function, draw.values, differentiated(plan), mode, dtype)
         return time.monotonic() - start
+
+
+def once(
+    loss: Callable[..., Any],
+    values: Mapping[str, NDArray[np.generic]],
+    watched: Sequence[str],
+    mode: str,
+    dtype: str,
+) -> None:
+    """One run as a script has it: a step that is traced, compiled and called once."""
+    import tensorflow as tf
+
+    def step(inputs: dict[str, Any]) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch([inputs[name] for name in watched])
+            value = loss(**inputs)
+        return value, tape.gradient(value, [inputs[name] for name in watched])
+
+    inputs = {
+        name: tf.cast(value, dtype) if value.dtype.kind == "f" else tf.constant(value)
+        for name, value in values.items()
+    }
+    run = step if mode == "eager" else tf.function(step, jit_compile=mode == "xla")
+    value, gradients = run(inputs)
+    [part.numpy() for part in (value, *gradients) if part is not None]
 
 
 def many(losses: int, jobs: int, options: Options) -> str:

@@ -6,11 +6,6 @@ import importlib
 from typing import Any
 
 TENSORFLOW = "tensorflow"
-STEADY = "steady"
-"""A mode beside the modes that are judged: what eager gives, by a shorter way where there is one.
-
-It is for the many runs around an input that only measure how far a result moves.
-"""
 
 
 def framework_named(name: str) -> Any:

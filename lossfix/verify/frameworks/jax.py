@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.frameworks.shared import versions_with, warm
 from lossfix.verify.load import first_line
 from lossfix.verify.results import Result, RunError
@@ -19,6 +18,7 @@ from lossfix.verify.results import Result, RunError
 __all__ = ["Runner", "gpus", "keras_float", "start", "versions", "warm"]
 
 MODES = ("eager", "xla")
+Step = Callable[[Mapping[str, Any]], tuple[Any, dict[str, Any]]]
 
 
 def versions() -> dict[str, str]:
@@ -84,12 +84,19 @@ class Runner:
 
     def __call__(self, values: Mapping[str, NDArray[np.generic]]) -> Result:
         """Runs once; raises RunError for what the loss or the framework raises."""
-        if self._mode not in (*MODES, STEADY):
+        if self._mode not in MODES:
             raise RunError(f"JAX has no {self._mode} mode")
+        return self._result(self._step, values)
+
+    def steady(self, values: Mapping[str, NDArray[np.generic]]) -> Result:
+        """What an eager run gives. Raises RunError."""
+        return self._result(self._differentiate, values)
+
+    def _result(self, run: Step, values: Mapping[str, NDArray[np.generic]]) -> Result:
         try:
             with keras_float(self._float):
                 tensors = {name: self._tensor(value) for name, value in values.items()}
-                value, gradients = self._step(tensors)
+                value, gradients = run(tensors)
                 return Result(
                     np.asarray(value, dtype=np.float64),
                     {name: np.asarray(g, dtype=np.float64) for name, g in gradients.items()},

@@ -12,12 +12,15 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from lossfix.verify.frameworks.choice import STEADY
 from lossfix.verify.frameworks.shared import versions_with, warm
 from lossfix.verify.load import first_line
 from lossfix.verify.results import Result, RunError
 
 __all__ = ["Runner", "gpus", "keras_float", "start", "versions", "warm"]
+
+Values = Mapping[str, NDArray[np.generic]]  # arrays in float64 become the context's dtype
+Tensors = Mapping[str, Any]
+Outcome = tuple[Any, dict[str, Any]]  # the value, and the gradients by name
 
 _OPTIMIZER = "disable_meta_optimizer"
 _CHECKS = 2  # runs of these shapes in which a steady graph has to agree with eager
@@ -75,7 +78,10 @@ class _Fallbacks(logging.Handler):
 
 
 class Runner:
-    """One loss in one context. Each call takes the inputs by name and gives value and gradients."""
+    """One loss in one context. Each call takes the inputs by name and gives value and gradients.
+
+    AutoGraph is asked to convert the loss alone: what is around it here needs no conversion.
+    """
 
     def __init__(
         self,
@@ -87,31 +93,40 @@ class Runner:
         device: str = "cpu",
         wide: bool = False,
     ) -> None:
-        self._settings = dict(settings)
-        self._function = function
+        def loss(**tensors: Any) -> Any:
+            return function(**tensors, **settings)
+
+        self._loss = loss
         self._differentiated = differentiated
         self._mode = mode
-        self._dtype = tf.as_dtype(dtype)
+        self._dtype = tf.as_dtype(dtype).as_numpy_dtype
         self._float = "float64" if wide else "float32"
         self._device = "/GPU:0" if device == "gpu" else "/CPU:0"
         self._compiled: dict[tuple[tuple[int, ...], ...], Any] = {}
         self._checked: dict[tuple[tuple[int, ...], ...], int] = {}
 
-    def __call__(self, values: Mapping[str, NDArray[np.generic]]) -> Result:
+    def __call__(self, values: Values) -> Result:
         """Runs once; raises RunError for what the loss or the framework raises."""
+        return self._result(self._eager if self._mode == "eager" else self._graph, values)
+
+    def steady(self, values: Values) -> Result:
+        """What an eager run gives, by a graph once that has given the same bits. Raises RunError.
+
+        It is for the many runs around an input that only measure how far a result moves.
+        """
+        return self._result(self._steady, values)
+
+    def _result(self, run: Callable[[Tensors], Outcome], values: Values) -> Result:
         fallbacks = _Fallbacks()
         logger = tf.get_logger()
         logger.addHandler(fallbacks)
         try:
             with tf.device(self._device), keras_float(self._float):
                 tensors = {name: self._tensor(value) for name, value in values.items()}
-                value, gradients = self._run(tensors)
+                value, gradients = run(tensors)
                 result = Result(
-                    tf.cast(value, tf.float64).numpy(),
-                    {
-                        name: None if g is None else tf.cast(g, tf.float64).numpy()
-                        for name, g in gradients.items()
-                    },
+                    _wide(value),
+                    {name: None if g is None else _wide(g) for name, g in gradients.items()},
                 )
         except RunError:
             raise
@@ -128,36 +143,31 @@ class Runner:
         return result
 
     def _tensor(self, value: NDArray[np.generic]) -> Any:
-        if value.dtype == np.float64:
-            if self._dtype == tf.float64:
-                return tf.constant(value)
-            return tf.cast(tf.constant(value.astype(np.float32)), self._dtype)
+        if value.dtype == np.float64 and self._dtype != np.float64:
+            value = value.astype(np.float32).astype(self._dtype)
         return tf.constant(value)
 
-    def _run(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-        if self._mode == "eager":
-            return self._eager(tensors)
-        if self._mode == STEADY:
-            return self._steady(tensors)
-        return self._graph(tensors)
-
-    def _eager(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _eager(self, tensors: Tensors) -> Outcome:
         tf.config.run_functions_eagerly(True)
         try:
-            return self._step(tensors)
+            return self._step(self._loss, tensors)
         finally:
             tf.config.run_functions_eagerly(False)
 
-    def _graph(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _graph(self, tensors: Tensors) -> Outcome:
         key = tuple(tuple(t.shape) for t in tensors.values())
         if key not in self._compiled:
-            self._compiled[key] = tf.function(
-                self._step, jit_compile=self._mode == "xla", reduce_retracing=False
+            loss = tf.autograph.to_graph(self._loss)
+            step = tf.function(
+                lambda given: self._step(loss, given),
+                autograph=False,
+                jit_compile=self._mode == "xla",
             )
+            self._compiled[key] = step.get_concrete_function(dict(tensors))
         value, gradients = self._compiled[key](dict(tensors))
         return value, gradients
 
-    def _steady(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _steady(self, tensors: Tensors) -> Outcome:
         """A graph that nothing rewrites runs the kernels that eager runs, without Python between.
 
         It is trusted once it gave the same bits as eager on the first inputs of these shapes.
@@ -180,12 +190,11 @@ class Runner:
             self._checked[key] = _NEVER
         return eager
 
-    def _step(self, tensors: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    def _step(self, loss: Callable[..., Any], tensors: Tensors) -> Outcome:
         watched = {name: tensors[name] for name in self._differentiated}
         with tf.GradientTape() as tape:
             tape.watch(list(watched.values()))
-            value = self._function(**tensors, **self._settings)
-            value = _as_tensor(value)
+            value = _as_tensor(loss(**tensors))
         gradients = tape.gradient(value, watched)
         return value, {
             name: None if g is None else tf.convert_to_tensor(g) for name, g in gradients.items()
@@ -203,7 +212,7 @@ def _as_it_is() -> Iterator[None]:
         tf.config.optimizer.set_experimental_options({_OPTIMIZER: before})
 
 
-def _same_bits(one: tuple[Any, dict[str, Any]], other: tuple[Any, dict[str, Any]]) -> bool:
+def _same_bits(one: Outcome, other: Outcome) -> bool:
     """Whether values and gradients are the same, NaN for NaN and sign for sign of a zero."""
     pairs = [(one[0], other[0])]
     pairs += [(one[1][name], other[1].get(name)) for name in one[1]]
@@ -213,9 +222,13 @@ def _same_bits(one: tuple[Any, dict[str, Any]], other: tuple[Any, dict[str, Any]
 def _bits(value: Any) -> tuple[tuple[int, ...], bytes] | None:
     if value is None:
         return None
-    array = tf.cast(value, tf.float64).numpy()
+    array = _wide(value)
     array = np.where(np.isnan(array), np.nan, array)  # one NaN is as good as another
     return array.shape, array.tobytes()
+
+
+def _wide(value: Any) -> NDArray[np.float64]:
+    return np.asarray(value.numpy(), dtype=np.float64)
 
 
 def _as_tensor(value: Any) -> Any:
