@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,20 +42,40 @@ class NoInputsError(Exception):
 
 
 @dataclass(frozen=True)
-class Reference:
-    """The original in float64 at one draw, and how far it can be trusted.
-
-    Where the original does not run in float64, its result in the draw's dtype stands in.
+class Around:
+    """How the original behaves at a draw and beside it; arrays like the result's, by name.
 
     `spread` is how much the result moves when the predictions move by one ulp of the draw's
     dtype; `noise` is the largest error of the original in that dtype at the draw and beside it.
-    Both are arrays like the result's, by "value" and by parameter.
+    """
+
+    spread: Mapping[str, Array]
+    noise: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The original in float64 at one draw, and how far it can be trusted.
+
+    Where the original does not run in float64, its result in the draw's dtype stands in. What is
+    around the draw takes several runs, and is measured when it is first asked for.
     """
 
     result: Result
-    spread: Mapping[str, Array]
-    noise: Mapping[str, Array]
-    wide: bool = True  # False: the original does not run in float64, and this is it in its dtype
+    wide: bool  # False: the original does not run in float64, and this is it in its dtype
+    measure: Callable[[], Around]
+
+    @cached_property
+    def _around(self) -> Around:
+        return self.measure()
+
+    @property
+    def spread(self) -> Mapping[str, Array]:
+        return self._around.spread
+
+    @property
+    def noise(self) -> Mapping[str, Array]:
+        return self._around.noise
 
 
 @dataclass
@@ -142,25 +163,26 @@ class Bench:
         return self.oracle.truth(draw) if self.oracle is not None else None
 
     def _measure(self, draw: Draw) -> Reference | None:
-        wide = "float64"
-        exact = self.try_run("before", "eager", wide, draw)
-        if exact is None:
-            wide = draw.dtype
-            exact = self.try_run("before", "eager", wide, draw)
-        if exact is None:
-            return None
+        for dtype in ("float64", draw.dtype):
+            exact = self.try_run("before", "eager", dtype, draw)
+            if exact is not None:
+                around = partial(self._around, draw, dtype, exact)
+                return Reference(exact, dtype == "float64", around)
+        return None
+
+    def _around(self, draw: Draw, dtype: str, exact: Result) -> Around:
         spread = {k: np.zeros_like(v) for k, v in arrays(exact).items()}
         noise = {k: np.zeros_like(v) for k, v in arrays(exact).items()}
         _widen(noise, exact, self.try_run("before", "eager", draw.dtype, draw))
         rng = np.random.default_rng((self.seed, 7))
         for number in range(4):
             beside = Draw(draw.regime, draw.dtype, self._beside(draw, rng, number))
-            moved = self._try_steady(wide, beside)
+            moved = self._try_steady(dtype, beside)
             _widen(spread, exact, moved)
             if moved is not None and number < 2:
                 near = self._try_steady(draw.dtype, beside)
                 _widen(noise, moved, near)
-        return Reference(exact, spread, noise, wide == "float64")
+        return Around(spread, noise)
 
     def _try_steady(self, dtype: str, draw: Draw) -> Result | None:
         try:

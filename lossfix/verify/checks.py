@@ -100,10 +100,11 @@ def bounded(seen: Observation, contract: Bounded) -> Failure | None:
     with np.errstate(all="ignore"):
         limit = contract.bound * (np.abs(old) if contract.relative else 1.0)
         slack = 16.0 * FORMATS[seen.dtype].eps * np.maximum(np.abs(old), 1.0)
-        if seen.reference is not None and seen.reference.spread["value"].shape == old.shape:
-            slack = np.maximum(slack, tolerance(seen.reference, "value", seen.dtype))
         moved = np.abs(new - old)
         wrong = np.isfinite(old) & np.isfinite(new) & (moved > limit + slack)
+        reference = seen.reference
+        if wrong.any() and reference is not None and reference.result.value.shape == old.shape:
+            wrong &= moved > limit + tolerance(reference, "value", seen.dtype)
     if wrong.any():
         far = float(np.max(moved[wrong]))
         bound = f"{contract.bound:g}" + (" of it" if contract.relative else "")

@@ -34,6 +34,7 @@ class Dual:
     slopes: Array
     lost: bool = False  # an op without a derivative stood in the way
     whole: bool = False  # cast to an integer: TensorFlow's mean of such is one as well
+    fixed: bool = False  # computed from constants alone: every slope is 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,7 @@ def variable(value: Any, total: int, start: int | None) -> Dual:
     if start is not None:
         size = int(np.size(value))
         slopes.reshape(size, total)[:, start : start + size] = _identity(size)
-    return Dual(_exactly(value), slopes)
+    return Dual(_exactly(value), slopes, fixed=start is None)
 
 
 def apply(op: str, args: list[Dual], attrs: Mapping[str, Any], total: int) -> Dual:
@@ -182,7 +183,7 @@ class _Evaluator:
         return self.sample.attrs.get(value.name) if isinstance(value, AttrVar) else value
 
     def number(self, value: float) -> Dual:
-        return Dual(_exactly(value), _zeros((self.total,)))
+        return Dual(_exactly(value), _zeros((self.total,)), fixed=True)
 
     def apply(self, op: str, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
         if op in _UNARY:
@@ -203,6 +204,8 @@ class _Evaluator:
 
     def unary(self, arg: Dual, value: Callable[[Any], Any], slope: Callable[[Any], Any]) -> Dual:
         values = np.asarray(_mapped(value, arg.values), dtype=object)
+        if arg.fixed:
+            return Dual(values, arg.slopes, arg.lost, fixed=True)
         factor = np.asarray(_mapped(slope, arg.values), dtype=object)
         return Dual(values, factor[..., None] * arg.slopes, arg.lost)
 
@@ -216,9 +219,13 @@ class _Evaluator:
     ) -> Dual:
         a, b = np.broadcast_arrays(left.values, right.values)
         shape = (*a.shape, self.total)
-        first = _mapped(by_left, a, b)[..., None] * _stretched(left, shape)
-        second = _mapped(by_right, a, b)[..., None] * _stretched(right, shape)
-        return Dual(_mapped(value, a, b), first + second, left.lost or right.lost)
+        parts = [
+            _mapped(by, a, b)[..., None] * _stretched(one, shape)
+            for one, by in ((left, by_left), (right, by_right))
+            if not one.fixed
+        ]
+        slopes = sum(parts[1:], start=parts[0]) if parts else _zeros(shape)
+        return Dual(_mapped(value, a, b), slopes, left.lost or right.lost, fixed=not parts)
 
     def reduce(self, how: str, arg: Dual, attrs: Mapping[str, Any]) -> Dual:
         axis, keepdims = attrs.get("axis"), bool(attrs.get("keepdims"))

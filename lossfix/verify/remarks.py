@@ -46,9 +46,11 @@ def _at_ties(seen: Observation) -> Iterator[str]:
         new = arrays(seen.after).get(name)
         if name == "value" or new is None or new.shape != true.shape:
             continue
-        spread = seen.reference.spread[name]
         top = float(np.max(np.abs(true[np.isfinite(true)]), initial=0.0))
         with np.errstate(all="ignore"):
+            if not np.any(np.abs(new - true) > 64 * FORMATS[seen.dtype].eps * top):
+                continue
+            spread = seen.reference.spread[name]
             jump = np.isfinite(spread) & (spread > 1e-3 * top) & np.isfinite(true)
             far = jump & (np.abs(new - true) > 0.01 * spread + 64 * FORMATS[seen.dtype].eps * top)
             between = np.abs(new - true) <= spread * (1.0 + 1e-3)

@@ -23,6 +23,7 @@ Tensors = Mapping[str, Any]
 Outcome = tuple[Any, dict[str, Any]]  # the value, and the gradients by name
 
 _OPTIMIZER = "disable_meta_optimizer"
+_RARE = 12  # runs of shapes without a graph that cost less than to make one
 _CHECKS = 2  # runs of these shapes in which a steady graph has to agree with eager
 _NEVER = -1
 _FALLBACK = "AutoGraph could not transform"
@@ -103,6 +104,7 @@ class Runner:
         self._float = "float64" if wide else "float32"
         self._device = "/GPU:0" if device == "gpu" else "/CPU:0"
         self._compiled: dict[tuple[tuple[int, ...], ...], Any] = {}
+        self._seen: dict[tuple[tuple[int, ...], ...], int] = {}  # steady runs without a graph
         self._checked: dict[tuple[tuple[int, ...], ...], int] = {}
 
     def __call__(self, values: Values) -> Result:
@@ -174,7 +176,8 @@ class Runner:
         """
         key = tuple(tuple(t.shape) for t in tensors.values())
         checks = self._checked.get(key, 0)
-        if checks == _NEVER:
+        self._seen[key] = self._seen.get(key, 0) + (key not in self._compiled)
+        if checks == _NEVER or (key not in self._compiled and self._seen[key] <= _RARE):
             return self._eager(tensors)
         if checks >= _CHECKS:
             with _as_it_is():
