@@ -318,14 +318,16 @@ def _layer(lifter: Lifting, expr: ast.Call, text: str | None) -> Node | None:
         return None
     tail = text.rpartition(".")[2]
     given = {k.arg: k.value for k in expr.keywords}
-    activation = _activation(lifter, given.get("activation") or given.get("activation_fn"))
+    second = expr.args[1] if tail == "Dense" and len(expr.args) > 1 else None
+    named = given.get("activation") or given.get("activation_fn") or second
+    activation = _activation(lifter, named)
     if tail in ("Softmax", "Sigmoid") and is_framework(text):
         activation = tail.lower()
     elif tail == "Activation" and expr.args:
         activation = _activation(lifter, expr.args[0])
     elif tail == "Sequential" and (expr.args or "layers" in given):
         stack = lift_expression(lifter, expr.args[0] if expr.args else given["layers"])
-        last = stack.args[-1] if stack.name == "sequence" and stack.args else None
+        last = _last_of(stack)
         activation = last.target.activation if last and isinstance(last.target, Layer) else None
     elif tail == "Model" and is_framework(text):
         outputs = given.get("outputs") or (expr.args[1] if len(expr.args) > 1 else None)
@@ -338,6 +340,13 @@ def _layer(lifter: Lifting, expr: ast.Call, text: str | None) -> Node | None:
         return lifter.numbers.callable(target, ("layer", lifter.numbers.fresh()))
     args = [lift_expression(lifter, arg) for arg in expr.args]
     return _activated(lifter, expr, activation, args)
+
+
+def _last_of(stack: Node) -> Node | None:
+    """The last item of a list, or of the last of several that are added."""
+    while stack.op == "add":
+        stack = stack.args[1]
+    return stack.args[-1] if stack.name == "sequence" and stack.args else None
 
 
 def _activation(lifter: Lifting, expr: ast.expr | None) -> str | None:

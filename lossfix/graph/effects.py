@@ -51,7 +51,8 @@ def forget_unfollowed(lifter: Lifting, expr: ast.Call, base: Node | None) -> Non
         return
     owner = lifter.frame.owner
     if is_own(expr) and owner is not None:
-        names = lifter.module.objects.changed_by(owner, lifter.frame.home, called.attr)
+        above = "" if isinstance(called.value, ast.Name) else lifter.frame.name.rpartition(".")[0]
+        names = lifter.module.objects.changed_by(owner, lifter.frame.home, called.attr, above)
         lifter.forget(f"self.{name}" for name in names)
     elif base is not None and isinstance(base.target, Instance):
         target = base.target

@@ -135,7 +135,7 @@ class Facts:
             if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
                 return any(value.number in facts.unit.trained for facts, value in given)
             by_callers = any(facts.varied(value) for facts, value in given)
-            settled = all(value.op in (CONST, FREE) or _is_leaf(value) for _, value in given)
+            settled = all(_is_settled(value) for _, value in given)
             if given and (
                 self.unit.kind is Kind.HELPER or (settled and not says_prediction(node.name))
             ):
@@ -391,9 +391,11 @@ def _is_of_a_layer(node: Node) -> bool:
     return layer[:1].isupper() and speaks_of_model(layer)
 
 
-def _is_leaf(node: Node) -> bool:
-    """An attribute that some call may have set anew, and the like."""
-    return node.op == OPAQUE and not node.args
+def _is_settled(node: Node) -> bool:
+    """A number, a name from outside, a variable that is not trained, what some call has set."""
+    if node.op == OPAQUE:
+        return not node.args or _is_frozen(node)
+    return node.op in (CONST, FREE)
 
 
 def _is_of_a_setting(node: Node) -> bool:

@@ -38,7 +38,7 @@ class Module:
         self.index = index
         self._said = (roles, comments or {})
         self.numbers = Numbering()
-        self.surroundings = Surroundings(index, self.numbers, packages or Packages(), self._closure)
+        self.surroundings = Surroundings(index, self.numbers, packages or Packages(), self._left_by)
         self._lifters: dict[str, Lifter] = {}
         self._inputs: dict[str, dict[str, Node]] = {}
         self._units: dict[str, Unit] = {}
@@ -162,6 +162,9 @@ class Module:
             **constants,
             **self._lifter(self.index.places[place.parent]).seen_within(place.tree),
         }
+
+    def _left_by(self, place: Place) -> Mapping[str, Node]:
+        return self._lifter(place).scope
 
     def _parameters(self, place: Place) -> dict[str, Node]:
         if place.name not in self._inputs:

@@ -44,7 +44,7 @@ class Objects:
         self.around = around
         self._attributes: dict[int, dict[str, Node]] = {}
         self._siblings: dict[Hashable, Mapping[str, Node]] = {}
-        self._changes: dict[tuple[int, str], frozenset[str]] = {}
+        self._changes: dict[tuple[int, str, str], frozenset[str]] = {}
         self._setters: dict[int, frozenset[str]] = {}
 
     def _bases(self, owner: ClassInfo, home: Index) -> list[tuple[Index, ClassInfo]]:
@@ -184,6 +184,8 @@ class Objects:
         setters = [tree for tree in owner.methods.values() if name[5:] in self._set_by(tree)]
         if len(setters) != 1 or setters[0].name == "__init__":
             return None
+        if list(attributes_set(setters[0].body)).count(name[5:]) != 1:
+            return None  # an early return may leave another of its values
         if id(setters[0]) in self.around.running:
             return None
         place = self.around.index.places.get(f"{owner.name}.{setters[0].name}")
@@ -201,28 +203,38 @@ class Objects:
         """What the one method that sets `self.x` sets beside it, and no other method does."""
         return self._siblings.get((id(frame.owner), name), {})
 
-    def changed_by(self, owner: ClassInfo, home: Index, method: str) -> frozenset[str]:
-        """Attributes that a method sets on its object, itself or by other methods of it."""
-        key = (id(owner), method)
+    def changed_by(
+        self, owner: ClassInfo, home: Index, method: str, above: str = ""
+    ) -> frozenset[str]:
+        """Attributes that a method sets on its object, itself or by other methods of it.
+
+        `above` is the class whose `super()` is asked for the method.
+        """
+        key = (id(owner), method, above)
         if key not in self._changes:
             methods: dict[str, tuple[Index, FunctionTree]] = {}
-            for place, info in self._bases(owner, home):
+            bases = self._bases(owner, home)
+            for place, info in bases:
                 for name, tree in info.methods.items():
                     methods.setdefault(name, (place, tree))
-            self._changes[key] = frozenset(self._changed(methods, method))
+            holders = [i for i, (_, info) in enumerate(bases) if info.name == above]
+            asked = bases[holders[0] + 1 :] if holders else bases
+            first = ((place, i.methods[method]) for place, i in asked if method in i.methods)
+            self._changes[key] = frozenset(self._changed(methods, next(first, None)))
         return self._changes[key]
 
     def _changed(
-        self, methods: Mapping[str, tuple[Index, FunctionTree]], method: str
+        self,
+        methods: Mapping[str, tuple[Index, FunctionTree]],
+        first: tuple[Index, FunctionTree] | None,
     ) -> Iterator[str]:
-        todo, seen = [method], set[str]()
+        todo, seen = [first] if first else [], set[int]()
         while todo:
-            name = todo.pop()
-            if name in methods and name not in seen:
-                seen.add(name)
-                home, tree = methods[name]
+            home, tree = todo.pop()
+            if id(tree) not in seen:
+                seen.add(id(tree))
                 yield from self._set_by(tree)
-                todo.extend(own_attributes(tree, home))
+                todo.extend(methods[name] for name in own_attributes(tree, home) if name in methods)
 
     def overridden(self, frame: Frame, name: str) -> str:
         """A class of the file that derives from `self`'s and has this method of its own, or ""."""

@@ -48,7 +48,7 @@ class Surroundings:
         index: Index,
         numbers: Numbering,
         packages: Packages,
-        closure: Callable[[Place], Mapping[str, Node]],
+        left_by: Callable[[Place], Mapping[str, Node]],
     ) -> None:
         self.index = index
         self.numbers = numbers
@@ -58,7 +58,7 @@ class Surroundings:
         self.ambiguous: frozenset[str] = frozenset()
         self.unsure: set[str] = set()  # framework names that star imports leave open
         self.objects = Objects(weakref.proxy(self))
-        self._closure = WeakMethod(closure)  # the module owns this, and not the other way round
+        self._left_by = WeakMethod(left_by)  # the module owns this, and not the other way round
         self._known: dict[Hashable, Node | None] = {}
         self._imported: dict[Hashable, Node | str | None] = {}
         self._constants: dict[int, Mapping[str, Node]] = {}
@@ -215,9 +215,8 @@ class Surroundings:
 
     def scope_left_by(self, place: Place) -> Mapping[str, Node]:
         """The scope that a method leaves."""
-        inner = Place(place.tree, f"{place.name}.<end>", None, place.name)
-        closure = self._closure()
-        return closure(inner) if closure is not None else {}
+        left_by = self._left_by()
+        return left_by(place) if left_by is not None else {}
 
     # calls
 
