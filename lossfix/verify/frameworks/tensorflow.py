@@ -27,6 +27,7 @@ _RARE = 12  # runs of shapes without a graph that cost less than to make one
 _CHECKS = 2  # runs of these shapes in which a steady graph has to agree with eager
 _NEVER = -1
 _FALLBACK = "AutoGraph could not transform"
+_UNCONVERTED = "AutoGraph did not convert the loss"
 
 
 def versions() -> dict[str, str]:
@@ -141,7 +142,7 @@ class Runner:
         finally:
             logger.removeHandler(fallbacks)
         if fallbacks.heard:
-            raise RunError(f"AutoGraph did not convert the loss: {fallbacks.heard[0]}")
+            raise RunError(f"{_UNCONVERTED}: {fallbacks.heard[0]}")
         return result
 
     def _tensor(self, value: NDArray[np.generic]) -> Any:
@@ -159,7 +160,10 @@ class Runner:
     def _graph(self, tensors: Tensors) -> Outcome:
         key = tuple(tuple(t.shape) for t in tensors.values())
         if key not in self._compiled:
-            loss = tf.autograph.to_graph(self._loss)
+            try:
+                loss = tf.autograph.to_graph(self._loss)
+            except Exception as error:
+                raise RunError(f"{_UNCONVERTED}: {_line(error)}") from None
             step = tf.function(
                 lambda given: self._step(loss, given),
                 autograph=False,
