@@ -164,13 +164,13 @@ class Packages:
             if roots[0] != folder and parts[0] != os.path.basename(folder):
                 roots.append(folder)
         for root in roots:
-            for length in range(len(parts), -1 if level else 0, -1):
-                stem = os.path.join(root, *parts[:length])
-                rest = tuple(parts[length:])
-                if rest and length:
-                    yield f"{stem}.py", rest
-                if rest:
-                    yield os.path.join(stem, "__init__.py"), rest
+            above = os.path.join(root, "")
+            for length in range(len(parts) - 1, 0, -1):
+                stem, rest = above + os.sep.join(parts[:length]), tuple(parts[length:])
+                yield f"{stem}.py", rest
+                yield f"{stem}{os.sep}__init__.py", rest
+            if level and parts:
+                yield f"{above}__init__.py", tuple(parts)
 
     def _above_package(self, folder: str) -> str:
         """The folder that the outermost package around `folder` is in."""
