@@ -83,7 +83,12 @@ def _proved(case: Case) -> str:
     assert case.mutant is not None
     contract = case.rule.contract
     changed = replace(case.rewrite, after=case.mutant.term)
-    held = not isinstance(contract, Meaning) or contract.equal_on or contract.same_value
+    held = (
+        not isinstance(contract, Meaning)
+        or contract.equal_on
+        or contract.same_value
+        or case.rewrite.meant is not None
+    )
     if held and not prove(replace(case.rule, rewrites=(changed,))):
         return f"the term keeps the {contract.name} contract over the reals, by mpmath"
     function = case.findings[0].function

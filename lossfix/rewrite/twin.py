@@ -1,6 +1,7 @@
-"""The twin of a rewrite that changes the loss: the original as it is where both are equal.
+"""The twin of a rewrite that changes the loss: a text that the new loss must be equal to.
 
-For `log(softmax(x) + eps)` that is `log(softmax(x))`: what `log_softmax(x)` must be equal to.
+That is the loss that is meant, in other words, or the original as it is where both are equal: for
+`log(softmax(x) + eps)` it is `log(softmax(x))`, what `log_softmax(x)` must be equal to.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def _neutral_of(fix: Finding) -> bool:
 def _sets_data(fix: Finding) -> bool:
     """Whether the two are equal at some values of a tensor, and not for a guard of the code."""
     contract, facts = fix.rule.contract, fix.match.facts
+    if fix.match.rewrite.meant is not None:
+        return False
     names = [n for n, low, high in getattr(contract, "equal_on", ()) if low == high]
     return any(facts.tensor(fix.match.values[n]) for n in names if n in fix.match.values)
 
@@ -64,7 +67,9 @@ def _says_so(rule: Rule) -> bool:
     contract = rule.contract
     if isinstance(contract, StraightThrough):
         return contract.surrogate == IDENTITY
-    return isinstance(contract, Meaning) and bool(contract.equal_on or contract.by_row)
+    return isinstance(contract, Meaning) and bool(
+        contract.equal_on or contract.by_row or any(r.meant is not None for r in rule.rewrites)
+    )
 
 
 def _neutral(rule: Rule) -> Rule:
@@ -80,6 +85,9 @@ def _neutrals(rewrites: Sequence[Rewrite], points: Mapping[str, float]) -> list[
     found: list[Rewrite] = []
     for rewrite in rewrites:
         here = {n: v for n, v in points.items() if n in variables(rewrite.before)}
+        if rewrite.after is not None and rewrite.meant is not None:
+            found.append(replace(rewrite, after=rewrite.meant))
+            continue
         if rewrite.after is None or not here:
             continue
         after: Term = rewrite.before

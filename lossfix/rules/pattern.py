@@ -17,13 +17,15 @@ class Rewrite:
     """One spelling of the pattern and its replacement; no `after` where there is none.
 
     With `as_written` a sum or product at the root is one operation of the text: `a / b` is then
-    the whole numerator over the whole denominator, and nothing is left over.
+    the whole numerator over the whole denominator, and nothing is left over. `meant` is the
+    replacement in other words, for a fix that changes the loss: what it is held to.
     """
 
     before: Term
     after: Term | None = None
     when: Condition | None = None
     as_written: bool = False
+    meant: Term | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

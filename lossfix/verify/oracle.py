@@ -124,23 +124,7 @@ class _Walk:
         attrs = {**OPS[node.op].defaults, **node.attrs}
         if node.op in _SAME:
             return args[0]
-        shape = _SHAPED.get(node.op)
-        if shape is not None:
-            return shape(args, self.total)
         return apply(node.op.removeprefix("np_"), args, attrs, self.total)
-
-
-def _filled(number: float) -> Callable[[list[Dual], int], Dual]:
-    def filled(args: list[Dual], total: int) -> Dual:
-        return variable(np.full(args[0].values.shape, number), total, None)
-
-    return filled
-
-
-_SHAPED: Mapping[str, Callable[[list[Dual], int], Dual]] = {
-    "ones_like": _filled(1.0),
-    "zeros_like": _filled(0.0),
-}
 
 
 def oracle_of(loaded: Loaded, function: str, plan: Plan) -> Oracle:

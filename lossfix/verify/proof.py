@@ -196,7 +196,7 @@ def _broken(rule: Rule, rewrite: Rewrite, after: Term) -> tuple[str, str] | None
             return "value", "the replacement changes nothing"
         if contract.same_value:
             return next((f for _, b, n in pairs if (f := _value_moved(b, n))), None)
-        return _apart(rule, rewrite, after, contract)
+        return _not_as_meant(rewrite, pairs) or _apart(rule, rewrite, after, contract)
     return None
 
 
@@ -205,6 +205,19 @@ def _value_moved(before: Real, after: Real) -> tuple[str, str] | None:
     if before.value.shape == after.value.shape and agree(old, new, DIGITS):
         return None
     return "value", f"{_first(after)} for {_first(before)}"
+
+
+def _not_as_meant(
+    rewrite: Rewrite, pairs: Sequence[tuple[Sample, Real, Real]]
+) -> tuple[str, str] | None:
+    """Where the replacement differs from itself in other words."""
+    if rewrite.meant is None:
+        return None
+    for sample, _, new in pairs:
+        found = _equal(Exact(), evaluate(rewrite.meant, sample), new)
+        if found is not None:
+            return found[0], f"{found[1]} at {_shown(sample)}, unlike what is meant"
+    return None
 
 
 def _apart(rule: Rule, rewrite: Rewrite, after: Term, contract: Meaning) -> tuple[str, str] | None:

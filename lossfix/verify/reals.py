@@ -520,6 +520,13 @@ def _one_hot(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) 
     return Dual(_exactly(places), _zeros((*places.shape, evaluator.total)), args[0].lost)
 
 
+def _filled(number: float) -> Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Dual]:
+    def filled(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
+        return variable(np.full(args[0].values.shape, number), evaluator.total, None)
+
+    return filled
+
+
 def _straight_through(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     return Dual(args[0].values, args[1].slopes, args[1].lost)
 
@@ -531,7 +538,8 @@ def _l2_normalize(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, A
 
 def _softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
     weighed = evaluator.apply("mul", [args[0], _log_softmax(evaluator, args[1:], attrs)], {})
-    return evaluator.apply("neg", [evaluator.apply("sum", [weighed], {"axis": -1})], {})
+    axis = _along_one_axis(attrs)["axis"]
+    return evaluator.apply("neg", [evaluator.apply("sum", [weighed], {"axis": axis})], {})
 
 
 def _sparse_softmax_xent(evaluator: _Evaluator, args: list[Dual], attrs: Mapping[str, Any]) -> Dual:
@@ -574,6 +582,8 @@ _COMPOSED: Mapping[str, Callable[[_Evaluator, list[Dual], Mapping[str, Any]], Du
     "prod": _product,
     "argmax": _argmax,
     "one_hot": _one_hot,
+    "ones_like": _filled(1.0),
+    "zeros_like": _filled(0.0),
     "straight_through": _straight_through,
     "l2_normalize": _l2_normalize,
     "softmax_xent": _softmax_xent,

@@ -10,7 +10,7 @@ from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
 
 x, t, k = Var("x"), Var("t"), Var("k")
-_soft = ops.sigmoid(10.0 * x)
+_soft, _meant = ops.sigmoid(10.0 * x), 0.5 + 0.5 * ops.tanh(5.0 * x)
 _steep = is_huge("k", 100.0)
 
 RULE = Rule(
@@ -19,9 +19,9 @@ RULE = Rule(
     catalogue=("C19", "C20"),
     summary="sigmoid(1000 * x) becomes sigmoid(10 * x)",
     rewrites=(
-        Rewrite(ops.sigmoid(k * x), _soft, _steep),
-        Rewrite(ops.minimum(ops.maximum(x, 0) * k, 1), _soft, _steep),
-        Rewrite(ops.clip(k * x, 0, 1), _soft, _steep),
+        Rewrite(ops.sigmoid(k * x), _soft, _steep, meant=_meant),
+        Rewrite(ops.minimum(ops.maximum(x, 0) * k, 1), _soft, _steep, meant=_meant),
+        Rewrite(ops.clip(k * x, 0, 1), _soft, _steep, meant=_meant),
     ),
     contract=Meaning(
         changes="the step is wide enough for predictions to get a gradient",

@@ -14,8 +14,15 @@ _ROOTS = (ops.mean, ops.sum)
 
 def _along(axis: int) -> tuple[Term, ...]:
     """The reductions, and the root of each, along an axis."""
-    plain = tuple(reduce(x, axis=axis) for reduce in _ROOTS)
+    return _with_roots(tuple(reduce(x, axis=axis) for reduce in _ROOTS))
+
+
+def _with_roots(plain: tuple[Term, ...]) -> tuple[Term, ...]:
     return (*plain, *(ops.sqrt(each) for each in plain))
+
+
+_count = ops.sum(ops.ones_like(x), axis=-1)
+_meant = _with_roots((ops.sum(x, axis=-1) / _count, ops.mean(x, axis=-1) * _count))
 
 
 RULE = Rule(
@@ -23,7 +30,10 @@ RULE = Rule(
     name="batch-axis",
     catalogue=("D06",),
     summary="a Keras loss that reduces axis 0 reduces its last axis",
-    rewrites=tuple(Rewrite(b, a) for b, a in zip(_along(0), _along(-1), strict=True)),
+    rewrites=tuple(
+        Rewrite(before, after, meant=meant)
+        for before, after, meant in zip(_along(0), _along(-1), _meant, strict=True)
+    ),
     contract=Meaning(
         changes="one value a sample instead of one a feature",
         keeps="the mean loss of training without weights, where no root is taken",

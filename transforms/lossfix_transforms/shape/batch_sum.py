@@ -19,6 +19,7 @@ RULE = Rule(
     contract=Meaning(
         changes="the loss is divided by the batch size, and sample_weight takes effect",
         keeps="the minimisers, for batches of one size",
+        by_row=True,
     ),
     scope=Scope.KERAS,
     when=all_of(at_root, rank_is("x", 0)),

@@ -6,10 +6,10 @@ from lossfix.graph.vocabulary import OPS
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
-from lossfix.rules.terms import Apply, AttrVar, Term, Var, ops
+from lossfix.rules.terms import Apply, AttrPattern, AttrVar, Term, Var, ops
 
 y, n, z = Var("y"), Var("n"), Var("z")  # shares, class numbers, logits
-inner, outer = AttrVar("inner"), AttrVar("axis")
+inner, outer, along = AttrVar("inner"), AttrVar("axis"), AttrVar("one_axis")
 _soft, _squashed = ops.softmax(z, axis=inner), ops.sigmoid(z)
 
 
@@ -25,13 +25,27 @@ _CROSS_ENTROPIES = (
     ("mean_sparse_categorical_crossentropy", _soft),
 )
 
+_MEANT = {  # of the losses that take nothing but logits
+    "softmax_xent": -ops.sum(y * ops.log_softmax(z, axis=along), axis=along),
+    "sparse_softmax_xent": ops.sparse_categorical_crossentropy(n, z, from_logits=True),
+    "sigmoid_xent": ops.softplus(z) - y * z,
+}
+
 
 def _of_logits(name: str, shares: Term) -> Rewrite:
     labels = n if "sparse" in name else y
-    attrs = tuple(
-        (attr, True if attr == "from_logits" else AttrVar(attr)) for attr in OPS[name].attrs
+    axis = AttrVar("last") if "sparse" in name else along
+    named: dict[str, AttrPattern] = {attr: AttrVar(attr) for attr in OPS[name].attrs}
+    if "axis" in named:
+        named["axis"] = axis
+    wanted = {**named, "from_logits": True} if "from_logits" in named else named
+    meant = ops.softmax(z, axis=axis) if "categorical" in name and "axis" in named else shares
+    of_shares = Apply(name, (labels, meant), tuple({**wanted, "from_logits": False}.items()))
+    return Rewrite(
+        Apply(name, (labels, shares), tuple(wanted.items())),
+        Apply(name, (labels, z), tuple(wanted.items())),
+        meant=_MEANT.get(name, of_shares),
     )
-    return Rewrite(Apply(name, (labels, shares), attrs), Apply(name, (labels, z), attrs))
 
 
 RULE = Rule(
@@ -41,8 +55,14 @@ RULE = Rule(
     summary="a loss that takes logits gets the logits, and not their softmax or sigmoid",
     rewrites=(
         *(_of_logits(name, shares) for name, shares in _CROSS_ENTROPIES),
-        Rewrite(ops.softmax(_soft, axis=outer), _soft),
-        Rewrite(ops.log_softmax(_soft, axis=outer), ops.log_softmax(z, axis=inner)),
+        Rewrite(
+            ops.softmax(_soft, axis=outer), _soft, meant=ops.exp(ops.log_softmax(z, axis=inner))
+        ),
+        Rewrite(
+            ops.log_softmax(_soft, axis=outer),
+            ops.log_softmax(z, axis=inner),
+            meant=ops.log(_soft),
+        ),
     ),
     contract=Meaning(
         changes="the loss can come to 0, and its gradient does not vanish",

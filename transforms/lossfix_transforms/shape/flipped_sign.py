@@ -13,7 +13,7 @@ y, p, e, x = Var("y"), Var("p"), Var("e"), Var("x")
 def _halves(hit: Term, miss: Term) -> Rewrite:
     """Both halves, the logarithm of a hit and that of a miss, of opposite signs."""
     first, second = y * hit, (1 - y) * miss
-    return Rewrite(second - first, -first - second)
+    return Rewrite(second - first, -first - second, meant=(y - 1) * miss - y * hit)
 
 
 RULE = Rule(

@@ -19,6 +19,7 @@ RULE = Rule(
         Rewrite(
             ops.clip(ops.exp(z), low, high) / ops.sum(ops.exp(z), axis=axis, keepdims=True),
             ops.softmax(z, axis=axis),
+            meant=ops.exp(z) / ops.sum(ops.exp(z), axis=axis, keepdims=True),
         ),
     ),
     contract=Meaning(

@@ -12,6 +12,7 @@ from lossfix.rules.usage import matters, written_with
 x = Var("x")
 _reduced = {"axis": AttrVar("axis"), "keepdims": AttrVar("keepdims")}
 _whole = ops.cast(x, dtype=AttrVar("integer"))
+_fraction = ops.cast(_whole, dtype="float32")
 
 RULE = Rule(
     code="LF414",
@@ -20,7 +21,9 @@ RULE = Rule(
     summary="reduce_mean(cast(x, int32)) is taken of floats",
     rewrites=(
         Rewrite(
-            ops.mean(_whole, **_reduced), ops.mean(ops.cast(_whole, dtype="float32"), **_reduced)
+            ops.mean(_whole, **_reduced),
+            ops.mean(_fraction, **_reduced),
+            meant=ops.sum(_fraction, **_reduced) / ops.sum(ops.ones_like(_fraction), **_reduced),
         ),
     ),
     contract=Meaning(

@@ -7,7 +7,7 @@ from lossfix.rules.conditions import all_of, inside, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
-from lossfix.rules.terms import Apply, AttrPattern, AttrVar, Var
+from lossfix.rules.terms import Apply, AttrPattern, AttrVar, Var, ops
 from lossfix.rules.usage import is_called
 
 y, n, x = Var("y"), Var("n"), Var("x")
@@ -19,11 +19,21 @@ _LOSSES = tuple(
 
 
 def _mended(name: str) -> Rewrite:
+    axis = AttrVar("last" if "sparse" in name else "one_axis")
     attrs: tuple[tuple[str, AttrPattern], ...] = tuple(
-        (attr, AttrVar(attr)) for attr in OPS[name].attrs if attr != "from_logits"
+        (attr, axis if attr == "axis" else AttrVar(attr))
+        for attr in OPS[name].attrs
+        if attr != "from_logits"
     )
     args = (n if "sparse" in name else y, x)
-    return Rewrite(Apply(name, args, attrs), Apply(name, args, (*attrs, ("from_logits", True))))
+    shares = ops.sigmoid(x) if "binary" in name else ops.softmax(x)
+    if "categorical" in name and "axis" in OPS[name].attrs:
+        shares = ops.softmax(x, axis=axis)
+    return Rewrite(
+        Apply(name, args, attrs),
+        Apply(name, args, (*attrs, ("from_logits", True))),
+        meant=Apply(name, (args[0], shares), attrs),
+    )
 
 
 RULE = Rule(

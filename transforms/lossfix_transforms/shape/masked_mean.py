@@ -11,6 +11,7 @@ from lossfix.rules.usage import is_mask, no_other_mean
 
 x, m = Var("x"), Var("mask")
 axis = AttrVar("axis")
+_count = ops.sum(ops.ones_like(x * m), axis=axis)
 
 RULE = Rule(
     code="LF410",
@@ -21,6 +22,7 @@ RULE = Rule(
         Rewrite(
             ops.mean(x * m, axis=axis),
             ops.sum(x * m, axis=axis) / ops.maximum(ops.sum(m, axis=axis), 1),
+            meant=ops.mean(x * m, axis=axis) * _count / ops.maximum(ops.sum(m, axis=axis), 1.0),
         ),
     ),
     contract=Meaning(

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
+
 from lossfix.rules.conditions import all_of, rank_is
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
-from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.terms import AttrVar, Term, Var, ops
 
 x = Var("x")
 axis = AttrVar("last_axis")
 _TOTALS = (ops.sum, ops.max, ops.norm, ops.std)
 _CENTRES = (ops.mean, ops.max, ops.min, ops.logsumexp)
+
+
+def _kept(combine: Callable[[Term, Term], Term], reduce: Callable[..., Term]) -> Rewrite:
+    lost = reduce(x, axis=axis)
+    return Rewrite(
+        combine(x, lost),
+        combine(x, reduce(x, axis=axis, keepdims=True)),
+        meant=combine(x, ops.expand_dims(lost, axis=axis)),
+    )
 
 
 def _is_last(match: Match) -> bool:
@@ -24,8 +36,8 @@ RULE = Rule(
     catalogue=("D08",),
     summary="x / sum(x, axis=-1) and its like keep the axis that they reduce",
     rewrites=(
-        *(Rewrite(x / f(x, axis=axis), x / f(x, axis=axis, keepdims=True)) for f in _TOTALS),
-        *(Rewrite(x - f(x, axis=axis), x - f(x, axis=axis, keepdims=True)) for f in _CENTRES),
+        *(_kept(operator.truediv, f) for f in _TOTALS),
+        *(_kept(operator.sub, f) for f in _CENTRES),
     ),
     contract=Meaning(
         changes="each row is divided by its own total, or has its own centre taken away",

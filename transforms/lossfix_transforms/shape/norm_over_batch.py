@@ -10,6 +10,9 @@ from lossfix.rules.terms import Var, ops
 from lossfix.rules.usage import in_keras_loss, matters
 
 x = Var("x")
+_shares = ops.exp(x) / ops.sum(ops.exp(x), axis=-1, keepdims=True)
+_logs = x - ops.logsumexp(x, axis=-1, keepdims=True)
+_units = x / ops.sqrt(ops.sum(ops.square(x), axis=-1, keepdims=True))
 
 RULE = Rule(
     code="LF409",
@@ -17,10 +20,10 @@ RULE = Rule(
     catalogue=("D09",),
     summary="softmax, log_softmax and l2_normalize work along the last axis, not across samples",
     rewrites=(
-        Rewrite(ops.softmax(x, axis=0), ops.softmax(x, axis=-1)),
-        Rewrite(ops.log_softmax(x, axis=0), ops.log_softmax(x, axis=-1)),
-        Rewrite(ops.l2_normalize(x), ops.l2_normalize(x, axis=-1)),
-        Rewrite(ops.l2_normalize(x, axis=0), ops.l2_normalize(x, axis=-1)),
+        Rewrite(ops.softmax(x, axis=0), ops.softmax(x, axis=-1), meant=_shares),
+        Rewrite(ops.log_softmax(x, axis=0), ops.log_softmax(x, axis=-1), meant=_logs),
+        Rewrite(ops.l2_normalize(x), ops.l2_normalize(x, axis=-1), meant=_units),
+        Rewrite(ops.l2_normalize(x, axis=0), ops.l2_normalize(x, axis=-1), meant=_units),
     ),
     contract=Meaning(
         changes="each sample is normalised by itself",

@@ -19,7 +19,9 @@ _LOSSES = (
 
 def _turned(name: str) -> Rewrite:
     attrs = tuple((attr, AttrVar(attr)) for attr in OPS[name].attrs)
-    return Rewrite(Apply(name, (x, y), attrs), Apply(name, (y, x), attrs))
+    # a cross entropy is affine in its labels, and in nothing else
+    meant = 2.0 * Apply(name, (0.5 * y, x), attrs) - Apply(name, (0.0 * y, x), attrs)
+    return Rewrite(Apply(name, (x, y), attrs), Apply(name, (y, x), attrs), meant=meant)
 
 
 RULE = Rule(

@@ -15,7 +15,8 @@ _OPS = "square abs maximum where".split()
 
 def _reduced(name: str) -> Rewrite:
     whole = Apply(name, tuple(Var(param) for param in OPS[name].params))
-    return Rewrite(whole, ops.mean(whole, axis=-1), as_written=True)
+    meant = ops.sum(whole, axis=-1) / ops.sum(ops.ones_like(whole), axis=-1)
+    return Rewrite(whole, ops.mean(whole, axis=-1), as_written=True, meant=meant)
 
 
 def _is_whole(match: Match) -> bool:
