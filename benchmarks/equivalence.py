@@ -37,7 +37,7 @@ def same_loss(function: str, left: str, right: str) -> bool:
     (first, names), (second, others) = terms[0], terms[1]
     if names != others:
         return False
-    active = [name for name, is_active in names.items() if is_active]
+    active = [name for name, role in names.items() if role not in (Role.LABEL, Role.SETTING)]
     places = {*_places(first), *_places(second)}
     try:
         with mp.workdps(PRECISION):
@@ -83,7 +83,8 @@ def _places(term: Term) -> Iterator[str]:
             yield from variables(part.args[1])
 
 
-def _points(names: Collection[str], places: Collection[str]) -> list[dict[str, Array]]:
+def _points(names: Mapping[str, Role], places: Collection[str]) -> list[dict[str, Array]]:
+    """Inputs; what is a setting is one number."""
     rng = np.random.default_rng(11)
     draws = (
         lambda: rng.uniform(0.01, 0.99, SHAPE),
@@ -95,11 +96,15 @@ def _points(names: Collection[str], places: Collection[str]) -> list[dict[str, A
     random = [{name: draws[i % len(draws)]() for name in names} for i in range(POINTS)]
     alike = [dict.fromkeys(names, np.full(SHAPE, value)) for value in (0.0, 0.5, 1.0)]
     rows = {name: rng.integers(0, SHAPE[0], SHAPE).astype(np.float64) for name in places}
-    return [{**point, **rows} for point in (*alike, *random)]
+    points = [{**point, **rows} for point in (*alike, *random)]
+    return [
+        {n: v.reshape(-1)[0] if names[n] is Role.SETTING else v for n, v in point.items()}
+        for point in points
+    ]
 
 
-def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
-    """The whole loss as a term, and its inputs by name: whether each is differentiated."""
+def _term(text: str, function: str) -> tuple[Term, dict[str, Role]] | None:
+    """The whole loss as a term, and its inputs by name, with the role of each."""
     unit = lift_module(ast.parse(text)).unit(function)
     if unit is None or len(unit.results) != 1:
         return None
@@ -130,5 +135,4 @@ def _term(text: str, function: str) -> tuple[Term, dict[str, bool]] | None:
     # what is no parameter of the loss is one of the function around it
     roles = {name: node.role for name, node in unit.inputs.items()}
     names = sorted({*roles, *variables(whole)})
-    held = (Role.LABEL, Role.SETTING)
-    return whole, {name: roles.get(name, Role.SETTING) not in held for name in names}
+    return whole, {name: roles.get(name) or Role.SETTING for name in names}
