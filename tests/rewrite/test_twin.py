@@ -1,4 +1,4 @@
-"""The twin of a fix that changes the loss: the original where its guard does nothing."""
+"""The twin of a fix that changes the loss: what is meant, or the original without its guard."""
 
 from pathlib import Path
 
@@ -34,6 +34,16 @@ def twin(body, *codes, decide=lambda finding: ""):
         (
             "tf.reduce_mean(tf.math.log(tf.nn.relu(y_pred)))", "LF137",
             "tf.reduce_mean(tf.math.log(tf.nn.relu(y_pred)))",
+        ),
+        # what the fix means, in other words than those of the fix
+        (
+            "tf.nn.sigmoid_cross_entropy_with_logits(y_true, tf.sigmoid(y_pred))", "LF416",
+            "tf.math.softplus(y_pred) - y_true * y_pred",
+        ),
+        # row by row the loss stays as it is
+        (
+            "tf.reduce_sum(tf.square(y_true - y_pred))", "LF405",
+            "tf.reduce_sum(tf.square(y_true - y_pred))",
         ),
         # a straight-through estimator is the value itself at whole numbers
         (

@@ -169,6 +169,15 @@ def test_a_wrong_contract_is_seen(code, contract, kind):
     assert kind in {flaw.kind for flaw in flaws}
 
 
+def test_another_loss_than_the_one_that_is_meant_is_seen():
+    right = RULES["LF425"]
+    (rewrite,) = right.rewrites
+    wrong = replace(
+        right, rewrites=(replace(rewrite, after=ops.softmax(2.0 * z, axis=AttrVar("one_axis"))),)
+    )
+    assert [flaw.kind for flaw in prove(wrong)] == ["gradient"]  # equal logits have equal shares
+
+
 def test_a_falling_function_is_not_monotone():
     wrong = replace(
         RULES["LF179"],
