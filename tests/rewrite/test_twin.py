@@ -38,7 +38,7 @@ def twin(body, *codes, decide=lambda finding: ""):
         # what the fix means, in other words than those of the fix
         (
             "tf.nn.sigmoid_cross_entropy_with_logits(y_true, tf.sigmoid(y_pred))", "LF416",
-            "tf.math.softplus(y_pred) - y_true * y_pred",
+            "tf.nn.softplus(y_pred) - y_true * y_pred",
         ),
         # row by row the loss stays as it is
         (
