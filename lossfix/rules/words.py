@@ -109,7 +109,7 @@ class Words:
 
     def in_file(self, content: str, path: str) -> bool:
         """Whether a file may hold a unit that is worth lifting: told by its text alone."""
-        spelled = Spelled(content)
+        spelled = Spelled(content, whole=True)
         return (
             stands_among_losses(path)
             or ("y_true" in content and "y_pred" in content)
@@ -130,7 +130,7 @@ class Words:
     def units(self, index: Index, text: Text) -> Worth:
         """The units that may hold a finding by themselves."""
         everything = any(_renames_an_op(local, names) for local, names in index.imports.items())
-        whole = Spelled(text.content)
+        whole = Spelled(text.content, whole=True)
         needs = [need for need in self.needs if _may_stand_in(whole, need)]
         sinks = _computes_gradient(whole)
         losses: list[str] = []

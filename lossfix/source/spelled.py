@@ -18,10 +18,14 @@ _GIVEN_A_VALUE = re.compile(r"\w*\s*=[^=]")
 
 
 class Spelled:
-    """A text, with what is asked about it."""
+    """A text, with what is asked about it.
 
-    def __init__(self, text: str) -> None:
+    Of a `whole` file, what an import gives another name counts as called: it is, by that name.
+    """
+
+    def __init__(self, text: str, *, whole: bool = False) -> None:
         self.text = text
+        self.whole = whole
 
     @cached_property
     def called(self) -> frozenset[str]:
@@ -30,6 +34,8 @@ class Spelled:
         Cutting the text at the parentheses outruns a pattern by far.
         """
         ends = {part.rpartition(".")[2] for part in self.text.split("(")[:-1]}
+        if self.whole:
+            ends |= {part.rpartition(" ")[2] for part in self.text.split(" as ")[:-1]}
         return frozenset([end if end.isidentifier() else _last_word(end) for end in ends])
 
     def names(self, word: str) -> bool:

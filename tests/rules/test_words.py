@@ -56,6 +56,7 @@ def test_findings_with_and_without_the_gate_are_the_same(path):
         ("import tensorflow as tf\ncost = q / n\n", True),
         ("import tensorflow as tf\ny = f(y_true, y_pred)\n", True),
         ("import tensorflow as tf\nlogging.info(1)\n", False),
+        ("from tensorflow.math import log as ln\nx = ln(softmax(z))\n", True),
     ],
 )
 def test_what_a_file_must_spell(text, passes):

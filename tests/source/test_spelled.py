@@ -30,6 +30,15 @@ def test_a_name_is_no_call(text):
 
 
 @pytest.mark.parametrize(
+    "text",
+    ["from tf import log as ln", "from tf import (exp, log as ln)", "from tf import log as l"],
+)
+def test_what_an_import_renames_is_called_in_the_file(text):
+    assert "log" in Spelled(text, whole=True).called
+    assert "log" not in Spelled(text).called
+
+
+@pytest.mark.parametrize(
     ("text", "named"),
     [("activation='softmax'", True), ("nn.softmax,", True), ("log_softmax(x)", False)],
 )
