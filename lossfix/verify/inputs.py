@@ -37,6 +37,7 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     (1, 16, 16, 3),
     (),
 )
+_PAIR = 2  # the first parameters of a loss, which Keras gives (y_true, y_pred)
 _SPEC = re.compile(
     r"\s*(?P<name>\w+)\s*=\s*(?P<dtype>float16|bfloat16|float32|float64|float|int32|int64|bool)"
     r"\s*\[(?P<shape>[\d,\s]*)\]\s*(?:in\s*)?(?P<kind>.*?)\s*$"
@@ -221,6 +222,8 @@ def _roles(
         if role is None and conventional_setting(name) is not MISSING and position > 1:
             role = SETTING
         roles[name] = role or PREDICTION
+        if roles[name] == SETTING and conventional_setting(name) is MISSING and position < _PAIR:
+            roles[name] = LABEL  # whatever its name: it is what the loss compares
         if roles[name] == SETTING and conventional_setting(name) is MISSING:
             raise InputError(f"nothing says a value for the parameter {name!r}; {HOW}")
     tensors = [n for n, r in roles.items() if r in (PREDICTION, LABEL)]

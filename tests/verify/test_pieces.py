@@ -231,3 +231,22 @@ def test_plans_try_that_width_first() -> None:
     shapes = list(dict.fromkeys(plan.tensors[1].shape for plan in found))
     assert shapes[:3] == [(8, 12), (2, 4, 4, 12), (4, 6, 12)]
     assert (8, 10) in shapes
+
+
+def test_a_setting_by_name_in_the_place_of_a_label_is_one() -> None:
+    def loss(counts, rates):
+        return rates
+
+    plan = next(plans(inspect.signature(loss), Hints(roles={"counts": "setting"}), ()))
+    assert [(t.name, t.role, t.shape) for t in plan.tensors] == [
+        ("counts", "label", (8, 10)),
+        ("rates", "prediction", (8, 10)),
+    ]
+
+
+def test_a_setting_that_no_convention_knows_is_asked_for() -> None:
+    def loss(y_true, y_pred, counts):
+        return y_pred
+
+    with pytest.raises(InputError, match="counts"):
+        list(plans(inspect.signature(loss), Hints(roles={"counts": "setting"}), ()))
