@@ -57,12 +57,9 @@ def named(name: str, rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def selected(select: Sequence[str] = (), ignore: Sequence[str] = ()) -> tuple[Rule, ...]:
     """The rules that `select` names (all, where it is empty) less those that `ignore` names."""
-    return _selected(tuple(select), tuple(ignore))
-
-
-@cache
-def _selected(select: tuple[str, ...], ignore: tuple[str, ...]) -> tuple[Rule, ...]:
     rules = every_rule()
+    if not select and not ignore:
+        return rules
     chosen = {r.code for name in select for r in named(name, rules)} if select else None
     dropped = {r.code for name in ignore for r in named(name, rules)}
     return tuple(r for r in rules if (chosen is None or r.code in chosen) and r.code not in dropped)
