@@ -62,9 +62,8 @@ class Cache:
             self._seen.append((path, stamp, digest))
         if row.state is State.FAILED:
             return
-        reads = set(map(absolute, row.reads))
-        if reads:
-            self._look(reads)
+        reads = {absolute(each) for each in row.reads}
+        self._look(reads)
         rests = {os.fsdecode(each): _text(self._digests[each]) for each in sorted(reads)}
         value = json.dumps([packed(row), rests], separators=(",", ":"))
         self._results.append(((_key(path, job), self.context, digest, value), reads))

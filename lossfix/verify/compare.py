@@ -239,11 +239,11 @@ def half_accurate(seen: Observation) -> Failure | None:
     true = seen.reference.result
     if seen.before.value.shape != true.value.shape or seen.after.value.shape != true.value.shape:
         return None
-    off = np.abs(seen.before.value - true.value)
-    if not np.any(off > _MENDED * least_tolerance(seen.reference, "value", seen.dtype)):
+    error = np.abs(seen.before.value - true.value)
+    if not np.any(error > _MENDED * least_tolerance(seen.reference, "value", seen.dtype)):
         return None
     allowed = tolerance(seen.reference, "value", seen.dtype)
-    was = off > _MENDED * allowed
+    was = error > _MENDED * allowed
     wrong = np.abs(seen.after.value - true.value) > allowed
     if not was.any() or wrong.any():
         return None

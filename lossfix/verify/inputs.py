@@ -222,10 +222,10 @@ def _roles(
         if role is None and conventional_setting(name) is not MISSING and position > 1:
             role = SETTING
         roles[name] = role or PREDICTION
-        if roles[name] == SETTING and conventional_setting(name) is MISSING and position < _PAIR:
-            roles[name] = LABEL  # whatever its name: it is what the loss compares
         if roles[name] == SETTING and conventional_setting(name) is MISSING:
-            raise InputError(f"nothing says a value for the parameter {name!r}; {HOW}")
+            if position >= _PAIR:
+                raise InputError(f"nothing says a value for the parameter {name!r}; {HOW}")
+            roles[name] = LABEL  # whatever its name: it is what the loss compares
     tensors = [n for n, r in roles.items() if r in (PREDICTION, LABEL)]
     if len(tensors) == 2 and all(roles[n] == LABEL for n in tensors):
         roles[tensors[1]] = PREDICTION

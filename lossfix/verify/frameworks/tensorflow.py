@@ -105,7 +105,7 @@ class Runner:
         self._float = "float64" if wide else "float32"
         self._device = "/GPU:0" if device == "gpu" else "/CPU:0"
         self._compiled: dict[tuple[tuple[int, ...], ...], Any] = {}
-        self._seen: dict[tuple[tuple[int, ...], ...], int] = {}  # steady runs without a graph
+        self._seen: dict[tuple[tuple[int, ...], ...], int] = {}  # steady runs
         self._checked: dict[tuple[tuple[int, ...], ...], int] = {}
 
     def __call__(self, values: Values) -> Result:
@@ -180,7 +180,7 @@ class Runner:
         """
         key = tuple(tuple(t.shape) for t in tensors.values())
         checks = self._checked.get(key, 0)
-        self._seen[key] = self._seen.get(key, 0) + (key not in self._compiled)
+        self._seen[key] = self._seen.get(key, 0) + 1
         if checks == _NEVER or (key not in self._compiled and self._seen[key] <= _RARE):
             return self._eager(tensors)
         if checks >= _CHECKS:
