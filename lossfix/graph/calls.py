@@ -104,6 +104,8 @@ def _other_call(
     effects.forget(lifter, expr, qualified, callee)
     effects.collect(lifter, expr, args)
     if value is not None:
+        if value.inner is not None and lifter.module.is_starred(lifter.frame, name or ""):
+            value = replace(value, unsure=f"{name} comes by a star import")
         return value
     if plain and qualified in ("functools.partial", "partial") and args:
         filled = _partial(lifter, expr, args, dict(pairs))
@@ -296,7 +298,8 @@ def _run(
             result = replace(result, unsure=f"{other} has a {name} of its own")
     if function.frame.home is lifter.frame.home:
         callee = function.frame.name
-        lifter.note_call(Call(lifter.frame.name, callee, ran.arguments, result))
+        left = effects.left_alone(function, ran) if result.op == CONST else ()
+        lifter.note_call(Call(lifter.frame.name, callee, ran.arguments, result, left))
     return result
 
 

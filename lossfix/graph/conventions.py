@@ -52,7 +52,7 @@ def speaks_of_loss(name: str) -> bool:
     if _MAY_SPEAK.search(name) is None:
         return False
     found = words(name)
-    if _TEST_WORDS & set(found):
+    if (_TEST_WORDS | _SEARCH_WORDS) & set(found):
         return False
     return bool(_LOSS_WORDS & set(found)) or any(pair in pairwise(found) for pair in _LOSS_PAIRS)
 
@@ -62,6 +62,7 @@ def speaks_of_test(name: str) -> bool:
 
 
 _TEST_WORDS = frozenset({"test", "tests"})
+_SEARCH_WORDS = frozenset({"search", "beam"})  # "contrastive search" chooses words
 
 
 def speaks_of_metric(name: str) -> bool:

@@ -30,12 +30,22 @@ def leave(lifter: Lifting, expr: ast.Call, function: Function, ran: Ran) -> None
     """What a call that was run through leaves: on `self`, or on the object it is a method of."""
     if function.receiver is None:
         return
-    changed = {n: v for n, v in ran.attributes.items() if function.receiver.get(n) is not v}
+    changed = _changed(function, ran)
     if is_own(expr):
         for name, node in changed.items():
             lifter.bind(name, node)
     elif changed:
         _renew(lifter, expr, changed)
+
+
+def _changed(function: Function, ran: Ran) -> Mapping[str, Node]:
+    receiver = function.receiver or {}
+    return {n: v for n, v in ran.attributes.items() if receiver.get(n) is not v}
+
+
+def left_alone(function: Function, ran: Ran) -> tuple[Node, ...]:
+    """The values on `self` that are all that a call leaves."""
+    return tuple(_changed(function, ran).values()) if function.receiver is not None else ()
 
 
 def forget(lifter: Lifting, expr: ast.Call, qualified: str | None, callee: Node | None) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from lossfix.graph.conventions import (
     holds_prediction,
     says_prediction,
+    speaks_of_loss,
     speaks_of_model,
     speaks_of_prediction,
     speaks_of_scale,
@@ -15,7 +16,7 @@ from lossfix.graph.conventions import (
     speaks_of_truth,
 )
 from lossfix.graph.express import is_shape
-from lossfix.graph.flags import has_own_gradient, untrained_code
+from lossfix.graph.flags import detached_code, has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import (
     CALLABLE,
@@ -32,6 +33,7 @@ from lossfix.graph.nodes import (
     reached,
 )
 from lossfix.graph.ranges import Ranges
+from lossfix.graph.returned import named_parts
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
 _TRAINED = frozenset(
@@ -54,12 +56,15 @@ _STEPS = frozenset(
 )
 """Ops whose result has no gradient with respect to any argument."""
 
+_RANGES = frozenset({"range", "arange"})
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
 
 _USUAL = "usual"
 _ROOM = 2.0  # how far from its default a setting is chosen by most
 _LEEWAY = 1e3  # how far below its default a setting is expected
-_VIEWS = frozenset("reshape squeeze expand_dims transpose flatten column column_kept cast".split())
+_VIEWS = frozenset(
+    "reshape squeeze expand_dims transpose flatten tile column column_kept cast".split()
+)
 _ELEMENTWISE_RANK = frozenset(
     "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
     "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2 logical_and "
@@ -86,6 +91,7 @@ class Facts:
         self._varied: dict[int, bool] = {}
         self._smooth: dict[int, bool] = {}
         self._truths: frozenset[int] | None = None
+        self._ends: frozenset[int] | None = None
         self._ranges: dict[str, Ranges] = {}
         self._asked: set[int] = set()
         self._useful: set[int] | None = None
@@ -94,14 +100,27 @@ class Facts:
         self._carrying: set[int] | None = None
         self._unchosen: set[int] | None = None
         self._untrained: frozenset[int] | None = None
+        self._detached: frozenset[int] | None = None
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
-        if node.op != INPUT or node.role is None:
+        if node.op != INPUT or node.role is None or node.number in self._counted_to():
             return Role.SETTING
         if node.number in self._own or node.role is not Role.PREDICTION:
             return node.role
         return node.role if speaks_of_prediction(node.name) else Role.SETTING
+
+    def _counted_to(self) -> frozenset[int]:
+        """Parameters that `range` or `arange` counts to: they are whole numbers of the code."""
+        if self._ends is None:
+            self._ends = frozenset(
+                arg.number
+                for node in self.unit.nodes
+                if node.op == OPAQUE and node.name.rpartition(".")[2] in _RANGES
+                for arg in node.args
+                if arg.op == INPUT
+            )
+        return self._ends
 
     def varied(self, node: Node) -> bool:
         """Whether the value depends on what is trained, by way of any gradient or none."""
@@ -159,10 +178,24 @@ class Facts:
                 return True
             if not node.args or self._is_part_of_data(node) or _is_of_a_setting(node):
                 return False
+            if tail == "gradient" and self._is_detached(node):
+                return False
             if not self.unit.inputs and speaks_of_model(tail):
+                return True
+            if _is_a_layer_of_old(node) and not self._is_made_of_parameters(node):
                 return True
         made_of = node.args[:1] if node.name == "[]" else node.args
         return any(self.varied(arg) for arg in made_of)
+
+    def _is_detached(self, node: Node) -> bool:
+        """Whether a gradient was taken outside of every tape, and another tape begins after it."""
+        if self._detached is None:
+            self._detached = detached_code(self.unit.tree)
+        return node.origin is not None and id(node.origin.code) in self._detached
+
+    def _is_made_of_parameters(self, node: Node) -> bool:
+        """Whether a value comes from what the unit is given: what that is says what it is."""
+        return bool(self._own) and any(part.number in self._own for part in node.walk())
 
     def _is_part_of_data(self, node: Node) -> bool:
         """`features["inputs"]`, and what `features, labels = batch` calls a label."""
@@ -188,6 +221,11 @@ class Facts:
             (facts, call.arguments[name]) for facts, call in self.sites if name in call.arguments
         ]
 
+    def sources(self, node: Node) -> list[tuple[Facts, Node]]:
+        """What the known callers give for a parameter of a helper; any other value is itself."""
+        given = self._given(node) if node.op == INPUT else []
+        return given or [(self, node)]
+
     def tensor(self, node: Node) -> bool:
         """Whether the value is, or may be, more than a number that the code knows."""
         return any(
@@ -199,14 +237,23 @@ class Facts:
     def useful(self, node: Node) -> bool:
         """Whether the loss depends on the value; gradients stop at `stop_gradient`."""
         if self._useful is None:
-            self._useful = {id(each) for each in reached(self.unit.results, _passed_back)}
+            self._useful = {id(each) for each in reached(self._trained_results(), _passed_back)}
         return id(node) in self._useful
 
     def carries(self, node: Node) -> bool:
         """Whether the loss depends on the value by more than an index or a condition."""
         if self._carrying is None:
-            self._carrying = {id(each) for each in reached(self.unit.results, _carried)}
+            self._carrying = {id(each) for each in reached(self._trained_results(), _carried)}
         return id(node) in self._carrying
+
+    def _trained_results(self) -> list[Node]:
+        """The results, without what has no gradient and stands beside something that has one."""
+        return [part for result in self.unit.results for part in self._items_to_train(result)]
+
+    def _items_to_train(self, result: Node) -> Sequence[Node]:
+        named = list(named_parts(result))
+        trained = [part for name, part in named if self.smooth(part) or speaks_of_loss(name)]
+        return trained if any(map(self.smooth, trained)) else (result,)
 
     def active(self, node: Node) -> bool:
         """Activity in the sense of automatic differentiation: varied and useful, in a loss."""
@@ -214,7 +261,7 @@ class Facts:
             self.in_loss
             and self.varied(node)
             and self.useful(node)
-            and self._is_trained_with(node)
+            and self.is_trained_with(node)
             and not self.has_own_gradient
         )
 
@@ -223,7 +270,7 @@ class Facts:
         """Whether the unit gives its gradient itself: none is taken through what it computes."""
         return has_own_gradient(self.unit.tree)
 
-    def _is_trained_with(self, node: Node) -> bool:
+    def is_trained_with(self, node: Node) -> bool:
         """Whether the text that makes the value runs in training, as far as a flag tells."""
         if self._untrained is None:
             self._untrained = untrained_code(self.unit.tree)
@@ -256,8 +303,10 @@ class Facts:
 
     def in_use(self, call: Call) -> bool:
         """Whether a loss depends on what a call of this unit's text gives."""
-        result = call.result
-        return self.useful(result) and self.in_loss and self._is_trained_with(result)
+        if not self.in_loss:
+            return False
+        results = (call.result, *call.left)
+        return any(self.useful(node) and self.is_trained_with(node) for node in results)
 
     def interval(self, node: Node, dtype: str = "float32") -> Interval:
         """All that the value can be, where the inputs are of that dtype."""
@@ -325,9 +374,11 @@ class Facts:
 
     def _is_a_scale(self, node: Node) -> bool:
         """Whether the code calls a value, or a part of one, a scale and no probability."""
-        if node.op == INPUT:
-            return speaks_of_scale(node.name)
-        held = (d.name for d in self.unit.definitions if d.value.number == node.number)
+        seen = list(_views(node))
+        if seen[-1].op == INPUT and speaks_of_scale(seen[-1].name):
+            return True
+        numbers = {each.number for each in seen}
+        held = (d.name for d in self.unit.definitions if d.value.number in numbers)
         return any(map(speaks_of_scale, held))
 
     def rank_offset(self, node: Node) -> int | None:
@@ -391,6 +442,12 @@ def _is_of_a_layer(node: Node) -> bool:
     return layer[:1].isupper() and speaks_of_model(layer)
 
 
+def _is_a_layer_of_old(node: Node) -> bool:
+    """`tf.layers.dense(x, 8)`, `slim.conv2d(x, 8, 3)`: a call that makes its own weights."""
+    above, _, tail = node.name.rpartition(".")
+    return above.rpartition(".")[2] in ("layers", "slim") and speaks_of_model(tail)
+
+
 def _is_settled(node: Node) -> bool:
     """A number, a name from outside, a variable that is not trained, what some call has set."""
     if node.op == OPAQUE:
@@ -423,9 +480,16 @@ def _is_frozen(node: Node) -> bool:
 
 def _viewed_inputs(node: Node) -> set[int]:
     """The parameter that a value is a view of: reshaped, sliced, gathered."""
+    *_, last = _views(node)
+    return {last.number} if last.op == INPUT else set()
+
+
+def _views(node: Node) -> Iterator[Node]:
+    """A value, and what it is a view of, outermost first."""
+    yield node
     while node.op in _VIEWS or (node.op == OPAQUE and node.name == "[]"):
         node = node.args[0]
-    return {node.number} if node.op == INPUT else set()
+        yield node
 
 
 def _shifted(offset: int | None, by: int) -> int | None:

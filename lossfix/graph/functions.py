@@ -383,7 +383,7 @@ TRANSFER: Mapping[str, Transfer] = {
     "zeros_like": _sure(point(0.0)),
     **dict.fromkeys(
         "column column_kept reshape squeeze expand_dims transpose flatten identity stop_gradient "
-        "gather gather_nd boolean_mask take take_along_axis to_numpy to_float".split(),
+        "gather gather_nd boolean_mask take take_along_axis tile to_numpy to_float".split(),
         _same,
     ),
     "to_int": lambda x, fmt: cast(x, "int64", fmt, fmt),

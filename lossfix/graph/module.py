@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
@@ -11,7 +11,7 @@ from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
 from lossfix.graph.kinds import is_called_by_keras, is_test, kind_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
-from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
+from lossfix.graph.nodes import CALLABLE, CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
 from lossfix.graph.number import Numbering
 from lossfix.graph.packages import Packages
 from lossfix.graph.returned import trained_parts
@@ -193,7 +193,8 @@ class Module:
         lifter = self._lifter(place)
         inputs = self._parameters(place)
         kind = kind_of(place, self.index, self._roles(place))
-        if lifter.sinks and not is_test(place):
+        results = _results(lifter) or tuple(_kept(lifter, place))
+        if (lifter.sinks or not lifter.results) and results and not is_test(place):
             kind = Kind.LOSS
         if kind is not Kind.CODE and not _uses_framework(lifter):
             kind = Kind.CODE
@@ -203,7 +204,7 @@ class Module:
             kind=kind,
             nodes=tuple(lifter.nodes),
             inputs=inputs,
-            results=tuple(lifter.sinks or trained_parts(lifter.results)),
+            results=results,
             definitions=lifter.definitions(),
             calls=tuple(lifter.calls),
             trained=frozenset(node.number for node in lifter.trained),
@@ -272,6 +273,40 @@ def _uses_framework(lifter: Lifter) -> bool:
         node.api not in ("", "numpy") or (node.op in (OPAQUE, FREE) and is_framework(node.name))
         for node in (*lifter.nodes, *called)
     )
+
+
+def _results(lifter: Lifter) -> tuple[Node, ...]:
+    """What training makes small: what flows into a gradient, or what is returned; both where a
+    loss returns what it makes of a gradient, as a penalty on it does."""
+    returned = tuple(trained_parts(lifter.results))
+    if not lifter.sinks:
+        return returned
+    if not speaks_of_loss(lifter.frame.name.rpartition(".")[2]):
+        return tuple(lifter.sinks)
+    return (*lifter.sinks, *filter(_is_made_of_gradients, returned))
+
+
+def _is_made_of_gradients(result: Node) -> bool:
+    """Whether a value is computed from a gradient, and is no gradient itself."""
+    own = result.op != OPAQUE
+    return own and any(node.name.rpartition(".")[2] == "gradient" for node in result.walk())
+
+
+def _kept(lifter: Lifter, place: Place) -> Iterator[Node]:
+    """The values that a method with nothing to return keeps as losses: `self.loss = ...`."""
+    if place.owner is None:
+        return
+    own = {text for text in _attributes_stored(place.tree) if speaks_of_loss(text)}
+    for name in sorted(own):
+        node = lifter.scope.get(f"self.{name}")
+        if node is not None and node.op not in (CONST, FREE, CALLABLE):
+            yield node
+
+
+def _attributes_stored(tree: ast.AST) -> Iterator[str]:
+    for node in nodes_in(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.attr
 
 
 def _calls_a_parameter(unit: Unit) -> bool:

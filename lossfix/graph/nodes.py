@@ -185,6 +185,7 @@ class Call:
     callee: str  # the name of the function's unit
     arguments: Mapping[str, Node]  # parameter -> what it is given
     result: Node
+    left: tuple[Node, ...] = ()  # what a method with nothing to return leaves on `self`
 
 
 @dataclass(frozen=True, eq=False)

@@ -38,6 +38,7 @@ class Found:
     value: ast.expr | None = None
     qualified: str = ""  # a framework's own name, by way of a re-export
     sure: bool = True  # no star import leaves open what it is
+    others: bool = False  # whether another star import has the name for something else
 
 
 class Packages:
@@ -99,7 +100,9 @@ class Packages:
             return None
         columns = {known[0] for each in found if (known := resolve(each.qualified)) is not None}
         agreed = len(columns) == 1 and all(each.qualified for each in found)
-        return replace(found[0], sure=agreed and all(each.sure for each in found))
+        sure = agreed and all(each.sure for each in found)
+        defined = {id(each.place or each.info or each.value) for each in found}
+        return replace(found[0], sure=sure, others=len(defined) > 1)
 
     def hands_on_framework(self, source: str, qualified: str) -> bool:
         """Whether an import of a file leads to a framework, or to a file that star-imports one."""
@@ -163,6 +166,9 @@ class Packages:
             roots = [self._above_package(folder)]
             if roots[0] != folder and parts[0] != os.path.basename(folder):
                 roots.append(folder)
+            above = _above_namespace(folder, parts[0])
+            if above is not None and above not in roots:
+                roots.append(above)
         for root in roots:
             above = os.path.join(root, "")
             for length in range(len(parts) - 1, 0, -1):
@@ -216,6 +222,13 @@ def _outside_packages(folder: str) -> tuple[str, tuple[str, ...]]:
         folder = above
         asked.append(os.path.join(folder, "__init__.py"))
     return folder, tuple(asked)
+
+
+def _above_namespace(folder: str, name: str) -> str | None:
+    """The folder that a package of that name around `folder` is in, `__init__.py` or not."""
+    while os.path.basename(folder) not in ("", name):
+        folder = os.path.dirname(folder)
+    return os.path.dirname(folder) if os.path.basename(folder) == name else None
 
 
 def _outermost_missing(folder: str) -> str:

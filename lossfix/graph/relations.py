@@ -9,7 +9,7 @@ from lossfix.graph.intervals import Interval, maximum, minimum, point
 from lossfix.graph.nodes import CONST, Node
 
 _GRADIENTLESS = frozenset({"stop_gradient", "identity"})
-_RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze"}
+_RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze", "tile"}
 _REARRANGED = _RESHAPED | {"transpose", "flatten"}
 _PEAKS = ("max", "logsumexp")
 
@@ -114,6 +114,9 @@ def is_minus_its_max(node: Node) -> bool:
         return is_minus_its_max(node.args[0])
     if node.op == "mul":
         return any(is_minus_its_max(arg) for arg in node.args)
+    if node.op == "where":  # what is patched, as by where(is_nan(x), 0, x)
+        left = [arg for arg in node.args[1:] if arg.op not in (CONST, "zeros_like")]
+        return len(left) == 1 and is_minus_its_max(left[0])
     if node.op == "sub":
         return _is_peak(node.args[1], _bare(node.args[0]), ("max",))
     pairs = (node.args, node.args[::-1]) if node.op == "add" else ()

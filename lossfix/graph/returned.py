@@ -17,7 +17,7 @@ def trained_parts(results: Iterable[Node]) -> Iterator[Node]:
 
 
 def _parts(result: Node) -> Iterator[Node]:
-    named = list(_named_parts(result))
+    named = list(named_parts(result))
     monitored = {id(part) for name, part in named if _is_monitored(name)}
     if any(speaks_of_loss(name) for name, part in named if id(part) not in monitored):
         monitored |= {id(part) for name, part in named if name and not speaks_of_loss(name)}
@@ -34,7 +34,7 @@ def _is_monitored(name: str) -> bool:
     return speaks_of_metric(name) and not speaks_of_loss(name)
 
 
-def _named_parts(result: Node) -> Iterator[tuple[str, Node]]:
+def named_parts(result: Node) -> Iterator[tuple[str, Node]]:
     """The items of a dictionary by their keys, those of a tuple by the names that the text has."""
     if result.op != OPAQUE or result.inner is not None:
         return
@@ -42,7 +42,7 @@ def _named_parts(result: Node) -> Iterator[tuple[str, Node]]:
     if result.name == "mapping" and isinstance(keys, tuple):
         yield from zip(map(str, keys), result.args, strict=True)
     code = result.origin.code if result.origin is not None else None
-    if result.name == "sequence" and isinstance(code, ast.Tuple):
+    if result.name == "sequence" and isinstance(code, (ast.Tuple, ast.List)):
         names = [dotted(element) or "" for element in code.elts]
         if len(names) == len(result.args):
             yield from zip(names, result.args, strict=True)

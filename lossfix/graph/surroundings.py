@@ -7,6 +7,7 @@ same function is remembered. What is too deep, too long or calls itself is not f
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ from lossfix.graph.packages import Found, Packages
 from lossfix.graph.reach import leads_to_framework
 from lossfix.graph.vocabulary import resolve
 
+_BUILTINS = frozenset(dir(builtins))
 _DEEPEST = 5  # calls within calls
 _LONGEST = 300  # lines of a function that is run through
 _MOST_LINES = 2_500  # lines run through for one file
@@ -127,12 +129,29 @@ class Surroundings:
         """What a name at the top of the file stands for."""
         home = frame.home
         if name not in home.places and name not in home.globals and name not in home.classes:
-            return None
+            return self._by_star(home, name) if home.stars and home.path else None
         key = (id(home), name)
         if key not in self._known:
             self._known[key] = None  # met again while it is being worked out
             self._known[key] = self._top_level(home, name)
         return self._known[key]
+
+    def _by_star(self, home: Index, name: str) -> Node | None:
+        """What a bare name is by way of star imports, where they agree on one definition."""
+        if not self._follows or name in _BUILTINS:
+            return None
+        key = (id(home), "*", name)
+        if key not in self._known:
+            self._known[key] = None
+            found = self.packages.star(home, name)
+            if found is not None and found.home is not None and not found.others:
+                value = self._value_of(found)
+                self._known[key] = value if isinstance(value, Node) else None
+        return self._known[key]
+
+    def is_starred(self, frame: Frame, name: str) -> bool:
+        """Whether the name is known by way of a star import alone."""
+        return self._known.get((id(frame.home), "*", name)) is not None
 
     def _top_level(self, home: Index, name: str) -> Node | None:
         if name in home.places:

@@ -390,6 +390,7 @@ _ROWS: tuple[Op, ...] = (
     _op("boolean_mask", f"{_X} mask", "axis", tf="boolean_mask"),
     _op("take", f"{_X} indices", "axis", ops="take", np="take"),
     _op("take_along_axis", f"{_X} indices", "axis", ops="take_along_axis", np="take_along_axis"),
+    _op("tile", _X, "multiples|reps|repeats|n", tf="tile", ops="tile", K="tile", np="tile"),
     _op("flatten", _X, "", ops="ravel", K="flatten", np="ravel"),
     _op("column", "x", "index"),  # x[:, i]: one column, and one rank less
     _op("column_kept", "x", "index"),  # x[:, i:i + 1]: one column, the rank kept

@@ -25,7 +25,7 @@ from lossfix.rules.steer import choice_for
 from lossfix.rules.terms import Apply, AttrVar, Bind, Const, Sharpness, Term, Var, ops
 from lossfix.source.text import Text
 
-POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims".split())
+POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims tile".split())
 """Ops whose first attribute is written without a keyword: each API has a keyword of its own."""
 
 BY_NAME = frozenset("softmax_xent sparse_softmax_xent sigmoid_xent".split())

@@ -159,7 +159,7 @@ def _run_through(unit: Unit, home: Index) -> Mapping[str, tuple[Node, ...]]:
     own |= {id(node.inner) for node in unit.nodes if node.inner is not None}
     found: defaultdict[str, dict[int, Node]] = defaultdict(dict)
     for call in unit.calls:
-        for node in call.result.walk():
+        for node in reached((call.result, *call.left)):
             origin = node.origin
             if id(node) in own or origin is None or node.inner is not None:
                 continue

@@ -23,6 +23,7 @@ from lossfix.rules.operands import (
     chain,
     factors,
     operands,
+    put_together,
     signed_terms,
     term_factors,
     term_operands,
@@ -112,7 +113,7 @@ class _Matcher:
             for state, left in self._place(wanted, subject, start, None):
                 found = _opposite(after) if flipped and after is not None else after
                 if left and found is not None:
-                    found, state = self._put_back_sum(found, left, state)
+                    found, state = self._put_back_sum(found, put_together(root, left), state)
                 yield replace(state, after=found, rest=len(left))
 
     def _root_product(self, before: Term, after: Term | None, root: Node) -> Iterator[_State]:

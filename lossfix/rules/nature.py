@@ -7,10 +7,11 @@ import re
 
 from lossfix.graph.conventions import words
 from lossfix.graph.express import is_random
+from lossfix.graph.facts import Facts
 from lossfix.graph.nodes import CONST, INPUT, OPAQUE, Node, Role
 from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
-from lossfix.rules.structure import stripped
+from lossfix.rules.structure import LARGEST_GUARD, stripped
 
 
 def is_activation(name: str) -> Condition:
@@ -59,6 +60,32 @@ def is_weight(name: str) -> Condition:
         return start is not node and start.op == OPAQUE and not _ZEROS.search(start.name)
 
     return holds
+
+
+def begins_at_zero(name: str) -> Condition:
+    """What is trained and begins in a range that ends at 0, with a guard added or without: no
+    guard keeps such a value from where training takes it."""
+
+    def holds(match: Match) -> bool:
+        parts = [part.node for part in operands(stripped(match.values[name]))]
+        trained = [part for part in parts if part.op != CONST]
+        if len(trained) != 1 or not all(map(_is_slight, parts)):
+            return False
+        return any(_starts_at_zero(*source) for source in match.facts.sources(trained[0]))
+
+    return holds
+
+
+def _is_slight(node: Node) -> bool:
+    """No number that is larger than a guard."""
+    return not isinstance(node.value, (int, float)) or abs(node.value) <= LARGEST_GUARD
+
+
+def _starts_at_zero(facts: Facts, node: Node) -> bool:
+    if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
+        return False
+    drawn = [arg for arg in node.args if arg.op == OPAQUE and is_random(arg.name)]
+    return any(facts.interval(arg).low == 0.0 for arg in drawn)
 
 
 _ZEROS = re.compile(r"zeros\w*$")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
@@ -71,6 +71,36 @@ def factors(node: Node) -> tuple[bool, tuple[Signed, ...]]:
     if node.op == CONST and node.value in (1, -1) and not isinstance(node.value, bool):
         return node.value == -1, ()
     return False, (Signed(node),)
+
+
+def put_together(node: Node, left: Sequence[Signed]) -> list[Signed]:
+    """Some operands of a sum, those that make up a sum within it taken as that sum.
+
+    Of `1 + z - exp(z)` with z = a + b, without its 1 and its exp(z), that is z and not a and b.
+    """
+    return _whole_parts(node, False, list(left))
+
+
+def _whole_parts(node: Node, negative: bool, left: list[Signed]) -> list[Signed]:
+    """The largest parts of `node` whose operands are all left; they are taken out of `left`."""
+    parts = [_flip(part) if negative else part for part in operands(node)]
+    rest = list(left)
+    for part in parts:
+        if part not in rest:
+            break
+        rest.remove(part)
+    else:
+        left[:] = rest
+        return [Signed(node, negative)]
+    if node.op not in SUM:
+        return []
+    second = not negative if node.op in ("sub", "neg") else negative
+    signs = (second,) if node.op == "neg" else (negative, second)
+    return [
+        found
+        for arg, sign in zip(node.args, signs, strict=True)
+        for found in _whole_parts(arg, sign, left)
+    ]
 
 
 def forget_operands() -> None:

@@ -19,7 +19,7 @@ LARGEST_GUARD = 1e-2
 _EPSILON_NAME = re.compile(r"(?:^|[._])_*(?:eps|epsilon|tiny|fuzz)\w*$", re.I)
 VIEWS = frozenset(
     "reshape squeeze expand_dims transpose flatten column column_kept gather gather_nd "
-    "boolean_mask take take_along_axis cast stop_gradient".split()
+    "boolean_mask take take_along_axis tile cast stop_gradient".split()
 )
 """Ops whose entries are entries of their first argument."""
 
@@ -204,6 +204,8 @@ def _zero_is_real(node: Node, match: Match) -> bool:
         if weights:
             ranges = match.facts.ranges()
             return any(_zero_is_real(w, match) and ranges.throughout(w, 0.0) for w in weights)
+    if node.op in ("square", "abs") and _is_off_zero(stripped(node.args[0]), match):
+        return False
     if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
         return all(_zero_is_real(arg, match) for arg in node.args)
     if node.op in ("mul", JOIN):
@@ -211,6 +213,13 @@ def _zero_is_real(node: Node, match: Match) -> bool:
             match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
         )
     return True
+
+
+def _is_off_zero(node: Node, match: Match) -> bool:
+    """Something and a number: what else is 0 there by chance, unless its range ends there."""
+    parts = operands(node)
+    offset = any(part.node.op == CONST and part.node.value for part in parts)
+    return len(parts) > 1 and offset and not match.facts.interval(node).bounded
 
 
 def _weights_of_exponentials(node: Node) -> list[Node]:
@@ -246,6 +255,8 @@ def is_total(name: str) -> Condition:
 
 def _is_total(node: Node) -> bool:
     node = stripped(node)
+    if node.op == OPAQUE and node.name == "[]":
+        return _is_total(node.args[0])
     if node.op in _SUMS:
         return not is_shape(stripped(node.args[0]))
     if node.op in ("mul", "add"):

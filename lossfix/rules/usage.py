@@ -48,7 +48,9 @@ def unconditional(match: Match) -> bool:
 def is_taught(match: Match) -> bool:
     """A gradient is taken through the value, as far as names and results tell."""
     facts = match.facts
-    return not facts.has_own_gradient and (not match.unit.results or facts.useful(match.root))
+    if facts.has_own_gradient or not facts.is_trained_with(match.root):
+        return False
+    return not match.unit.results or facts.useful(match.root)
 
 
 def weighs_itself(match: Match) -> bool:
@@ -92,9 +94,56 @@ def is_small_by_nature(match: Match) -> bool:
     return any(map(speaks_of_density, (unit.name, os.path.basename(path), *held)))
 
 
+def stands_beside(name: str) -> Condition:
+    """The sum has another operand that varies, beside which the last digits of this are nothing.
+
+    The named value itself is no such operand: `exp(x) - 1 - x` is as small as its digits.
+    """
+
+    def holds(match: Match) -> bool:
+        own = match.values[name].number
+        rest = (node for key, node in match.values.items() if key.startswith("_rest"))
+        return any(node.number != own and match.facts.varied(node) for node in rest)
+
+    return holds
+
+
+def is_modulation(match: Match) -> bool:
+    """A power of the value weighs what else varies, as in a focal loss, and nothing else is done
+    with it: where it is near 0, so is the product."""
+    powers = _users(match.root.number, match)
+    return bool(powers) and all(
+        power.op in ("pow", "square")
+        and power.args[0].number == match.root.number
+        and _only_weighs(power, match)
+        for power in powers
+    )
+
+
+def _only_weighs(power: Node, match: Match) -> bool:
+    todo, seen = [power], {power.number}
+    while todo:
+        node = todo.pop()
+        users = _users(node.number, match)
+        further = [user for user in users if not _weighs(user, node, match)]
+        if not users or any(user.op not in _HANDED_ON for user in further):
+            return False
+        todo.extend(user for user in further if user.number not in seen)
+        seen.update(user.number for user in further)
+    return True
+
+
+_HANDED_ON = frozenset({"stop_gradient", "cast", "neg", "add", "sub", JOIN})
+
+
+def _weighs(user: Node, node: Node, match: Match) -> bool:
+    others = [arg for arg in user.args if arg.number != node.number]
+    return user.op == "mul" and any(map(match.facts.varied, others))
+
+
 _COARSE = frozenset(
-    "floor ceil round greater greater_equal less less_equal equal not_equal argmax argmin "
-    "argsort".split()
+    "stop_gradient floor ceil round greater greater_equal less less_equal equal not_equal argmax "
+    "argmin argsort".split()
 )
 
 
@@ -336,14 +385,38 @@ def is_called(name: str, *spoken: str) -> Condition:
     return holds
 
 
+def says_what_it_is(name: str) -> Condition:
+    """No parameter that is only called `x` or `inputs`, which can be anything."""
+
+    def holds(match: Match) -> bool:
+        node = stripped(match.values[name])
+        return not (node.op == INPUT and node.name in _BARE_NAMES)
+
+    return holds
+
+
+_BARE_NAMES = frozenset({"x", "a", "b", "input", "inputs"})
+
+
 def is_target(match: Match) -> bool:
     """The code calls the value a label: what a prediction is compared with needs no gradient."""
     made = {node.number for node in match.interior}
     names = [d.name for d in match.unit.definitions if d.value.number in made]
-    if any(role_of(name, False) is Role.LABEL for name in names):
+    if any(role_of(name, False) is Role.LABEL for name in names) or _is_given_beside(match):
         return True
     targets = (d.value for d in match.unit.definitions if "target" in words(d.name))
     return any(match.root.number in {n.number for n in each.walk()} for each in targets)
+
+
+def _is_given_beside(match: Match) -> bool:
+    """All that is done with the value is to call something with it and with predictions."""
+    users = _users(match.root.number, match)
+    return bool(users) and all(
+        user.op == OPAQUE
+        and user.name != "[]"
+        and any(match.facts.smooth(arg) for arg in user.args if arg.number != match.root.number)
+        for user in users
+    )
 
 
 def is_uncast(name: str) -> Condition:

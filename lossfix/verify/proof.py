@@ -51,6 +51,7 @@ _AXES: Mapping[str, tuple[Any, ...]] = {
     "last": (-1,),
     "last_axis": (-1, 1),
     "depth": (3,),
+    "copies": ((1, 1),),
 }
 
 

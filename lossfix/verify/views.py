@@ -11,6 +11,7 @@ VIEWS: Mapping[str, Callable[..., Any]] = {
     "reshape": lambda x, attrs: np.reshape(x, attrs["shape"]),
     "squeeze": lambda x, attrs: np.squeeze(x, attrs["axis"]),
     "expand_dims": lambda x, attrs: np.expand_dims(x, attrs["axis"]),
+    "tile": lambda x, attrs: np.tile(x, attrs["multiples"]),
     "column": lambda x, attrs: x[:, attrs["index"]],
     "column_kept": lambda x, attrs: x[:, attrs["index"] : attrs["index"] + 1],
     "gather": lambda x, indices, attrs: np.take(x, indices, axis=attrs["axis"] or 0),

@@ -18,6 +18,7 @@ _ATTRS = {
     "half": "tf.float16",
     "index": "0",
     "place": "0",
+    "copies": "[1, 1]",
     "over": "None",
     "none": "None",
     "shape": "(3, 2)",
@@ -153,7 +154,8 @@ def test_a_softmax_that_is_clipped_in_the_numerator_alone_is_no_softmax():
         "    p = top / tf.reduce_sum(tf.exp(z), axis=-1, keepdims=True)\n"
         "    return tf.reduce_mean(y_true * p, axis=-1)\n"
     )
-    assert "softmax" not in rewritten(text, all_rules()).text
+    others = [rule for rule in all_rules() if rule.code != "LF425"]  # which changes the loss
+    assert "softmax" not in rewritten(text, others).text
 
 
 def test_labels_that_may_not_sum_to_one_keep_the_product():

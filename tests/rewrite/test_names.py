@@ -25,6 +25,7 @@ def modules(rule, style):
     quoted = '"{}"' if style.column != "tf" else "tf.{}"
     attrs = defaultdict(lambda: "None")
     attrs |= {"axis": "-1", "one_axis": "-1", "keepdims": "True", "index": "0", "shape": "[-1]"}
+    attrs["copies"] = "[1, 1]"
     attrs |= {"dtype": quoted.format("float32"), "integer": quoted.format("int32")}
     for rewrite in rule.rewrites:
         if rewrite.after is None:

@@ -171,7 +171,7 @@ def test_a_wrong_contract_is_seen(code, contract, kind):
 
 def test_another_loss_than_the_one_that_is_meant_is_seen():
     right = RULES["LF425"]
-    (rewrite,) = right.rewrites
+    rewrite, *_ = right.rewrites
     wrong = replace(
         right, rewrites=(replace(rewrite, after=ops.softmax(2.0 * z, axis=AttrVar("one_axis"))),)
     )

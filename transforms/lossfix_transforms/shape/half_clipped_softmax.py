@@ -15,12 +15,13 @@ RULE = Rule(
     name="half-clipped-softmax",
     catalogue=("D25",),
     summary="clip(exp(z)) / sum(exp(z)) becomes softmax(z)",
-    rewrites=(
+    rewrites=tuple(
         Rewrite(
-            ops.clip(ops.exp(z), low, high) / ops.sum(ops.exp(z), axis=axis, keepdims=True),
+            numerator / ops.sum(ops.exp(z), axis=axis, keepdims=True),
             ops.softmax(z, axis=axis),
             meant=ops.exp(z) / ops.sum(ops.exp(z), axis=axis, keepdims=True),
-        ),
+        )
+        for numerator in (ops.clip(ops.exp(z), low, high), ops.exp(ops.clip(z, low, high)))
     ),
     contract=Meaning(
         changes="the shares sum to 1, and overflow does not make them NaN",

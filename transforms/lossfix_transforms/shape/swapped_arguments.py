@@ -8,7 +8,7 @@ from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Var
-from lossfix.rules.usage import is_label
+from lossfix.rules.usage import is_label, says_what_it_is
 
 y, x = Var("y"), Var("x")
 _LOSSES = (
@@ -35,7 +35,7 @@ RULE = Rule(
         keeps="nothing",
     ),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_label("y")),
+    when=all_of(varied("x"), is_label("y"), says_what_it_is("x")),
     message="labels and predictions are swapped: this loss takes the labels first",
     why=(
         "A cross entropy is not symmetric: it takes the logarithm of its second argument. Of "

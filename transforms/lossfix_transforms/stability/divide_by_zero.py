@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lossfix.rules.conditions import all_of, any_of, negated, nonnegative, reaches, settled
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.nature import is_weight
+from lossfix.rules.nature import begins_at_zero, is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import (
@@ -41,20 +41,26 @@ RULE = Rule(
     ),
     contract=Guarded(singular="b = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
-    when=all_of(
-        any_of(
-            is_total_of_mask("b"),
-            all_of(
-                nonnegative("b"),
-                reaches("b", 0.0),
-                any_of(is_total("b"), is_bent("b")),
-                zero_is_real("b"),
+    when=any_of(
+        begins_at_zero("b"),
+        all_of(
+            any_of(
+                is_total_of_mask("b"),
+                all_of(
+                    nonnegative("b"),
+                    reaches("b", 0.0),
+                    any_of(is_total("b"), is_bent("b")),
+                    zero_is_real("b"),
+                ),
             ),
+            negated(any_of(is_partition("b"), shielded("b"), is_weight("b"))),
         ),
-        negated(any_of(is_partition("b"), shielded("b"), is_weight("b"))),
     ),
     range_of="b",
-    message="this divides by a total that can be 0: the loss is then NaN or infinite",
+    message=(
+        "this divisor can be 0, as for an empty mask or a row of zeros: the loss is then NaN or "
+        "infinite"
+    ),
     why=(
         "An empty mask, a batch without the class, or a vector of zeros makes the total 0: 0 / 0 "
         "is NaN, and one NaN in a batch turns every weight to NaN."

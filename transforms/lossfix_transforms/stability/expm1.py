@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, near
+from lossfix.rules.conditions import all_of, any_of, near, negated
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_fine, is_small_by_nature
+from lossfix.rules.usage import (
+    is_fine,
+    is_modulation,
+    is_small_by_nature,
+    stands_beside,
+)
 
 x = Var("x")
 
@@ -18,7 +23,12 @@ RULE = Rule(
     summary="exp(x) - 1 becomes expm1(x)",
     rewrites=(Rewrite(ops.exp(x) - 1, ops.expm1(x)),),
     contract=Exact(),
-    when=all_of(near("x", 0.0), is_fine, is_small_by_nature),
+    when=all_of(
+        near("x", 0.0),
+        is_fine,
+        is_small_by_nature,
+        negated(any_of(stands_beside("x"), is_modulation)),
+    ),
     message="exp(x) - 1 loses its digits for x near 0",
     why=(
         "In float32 the relative error is 1.2e-4 at x = 1e-4 and 100 % at x = 1e-8, because "

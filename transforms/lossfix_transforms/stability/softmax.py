@@ -20,6 +20,11 @@ RULE = Rule(
         Rewrite(
             ops.exp(x) / ops.sum(ops.exp(x), axis=axis, keepdims=True), ops.softmax(x, axis=axis)
         ),
+        Rewrite(
+            ops.exp(x)
+            / ops.tile(ops.sum(ops.exp(x), axis=axis, keepdims=True), multiples=AttrVar("copies")),
+            ops.softmax(x, axis=axis),
+        ),
     ),
     contract=Exact(),
     when=all_of(unshifted("x"), has_one_axis),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import any_of, may_exceed, may_go_below
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -16,6 +17,7 @@ RULE = Rule(
     summary="sqrt(exp(x)) becomes exp(x / 2)",
     rewrites=(Rewrite(ops.sqrt(ops.exp(x)), ops.exp(x / 2)),),
     contract=Exact(),
+    when=any_of(may_exceed("x"), may_go_below("x", -87.3)),
     message="this overflows for x above 88.7 and has a NaN gradient there and below -87",
     why=(
         "exp(x) is inf above 88.72 in float32 and 0 below -87.3 on a CPU that flushes subnormal "
