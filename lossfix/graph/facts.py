@@ -150,6 +150,8 @@ class Facts:
         if node.number in self.unit.trained:
             return True
         if node.op == INPUT:
+            if node.number in self._counted_to():
+                return False
             given = self._given(node)
             if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
                 return any(value.number in facts.unit.trained for facts, value in given)
