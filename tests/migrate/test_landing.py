@@ -5,7 +5,7 @@ import os
 import pytest
 from repositories import HEAD, contents, fixed, git, loss, softplus
 
-TWO = HEAD + loss("two_loss", "tf.math.log(1 + tf.exp(y_pred)) * (tf.exp(y_true) - 1)")
+TWO = HEAD + loss("two_loss", "tf.math.log(1 + tf.exp(y_pred)) * (tf.exp(y_pred) - 1)")
 TWO += "\n\n" + loss("root_loss", "tf.sqrt(tf.reduce_sum(tf.square(y_true - y_pred), axis=-1))")
 
 
