@@ -30,7 +30,8 @@ _PREDICTION_WORDS = frozenset(
 _LABEL_WORDS = frozenset(
     "true label labels target targets gt truth ytrue ground actual mask masks weight weights "
     "observed reference onehot real action actions reward rewards discount discounts index indices "
-    "ids idx lengths data dataset experience trajectory observation observations".split()
+    "ids idx lengths data dataset experience trajectory observation observations done dones "
+    "terminal terminals memory replay transition transitions annotation annotations".split()
 )
 _PREDICTION_NAMES = frozenset({"y_", "y_p", "yp", "p", "pt", "x", "a", "b", "inputs", "input"})
 _LABEL_NAMES = frozenset({"y", "y_t", "yt", "t"})
@@ -90,6 +91,17 @@ _UNTRAINED_WORDS = frozenset(
 )
 
 
+def speaks_of_explanation(name: str) -> bool:
+    """A name of what shows which inputs a model looks at."""
+    return bool(_EXPLANATION_WORDS & set(words(name)))
+
+
+_EXPLANATION_WORDS = frozenset(
+    "cam gradcam saliency explain explainer explainers explanation explanations attribution "
+    "attributions heatmap visualization".split()
+)
+
+
 def speaks_of_density(name: str) -> bool:
     """A name of what is small by nature and added up: a divergence, an entropy, a log density."""
     found = words(name)
@@ -135,10 +147,10 @@ def role_of(name: str, has_default: bool) -> Role:
 
 
 _SETTING_WORDS = frozenset(
-    "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step rank "
-    "name dtype reduction config params hparams options seed threshold depth classes dim dims "
-    "shape shapes height width factor training self cls clip flags counts count frequency "
-    "frequencies microbatches".split()
+    "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step "
+    "rank name dtype reduction config params hparams hyperparameters hyperparams options seed "
+    "threshold depth classes dim dims shape shapes height width factor training self cls clip "
+    "flags counts count frequency frequencies microbatches".split()
 )
 _TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
 _WHOLE_WORDS = frozenset("length lengths ids idx index indices".split())

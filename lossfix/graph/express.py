@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -45,7 +45,7 @@ _COMPARE: dict[type[ast.cmpop], str] = {
 _RANDOM = ("random", "dropout", "shuffle", "sample", "uniform", "normal", "categorical")
 SHAPE_CALLS = frozenset(
     "shape rank size int_shape ndim len get_shape as_list shape_list get_shape_list TensorSpec "
-    "TensorShape".split()
+    "TensorShape combined_static_and_dynamic_shape".split()
 )
 _SHAPE_ATTRIBUTES = frozenset("shape ndim dtype size device name".split())
 
@@ -246,6 +246,9 @@ def _subscript(lifter: Lifting, expr: ast.Subscript) -> Node:
     if column is not None:
         op, index = column
         return lifter.numbers.apply(op, (value,), {"index": index}, origin)
+    axis = _new_axis(parts)
+    if axis is not None:
+        return lifter.numbers.apply("expand_dims", (value,), {"axis": axis}, origin)
     if value.name == "mapping" and len(parts) == 1 and isinstance(parts[0], ast.Constant):
         keys = value.attrs["keys"]
         if isinstance(keys, tuple) and parts[0].value in keys:
@@ -272,6 +275,24 @@ def _column(parts: list[ast.expr]) -> tuple[str, int] | None:
         if type(low.value) is int and high.value == low.value + 1:
             return "column_kept", low.value
     return None
+
+
+def _new_axis(parts: Sequence[ast.expr]) -> int | None:
+    """The axis that `[None]`, `[:, None]` or `[..., None]` adds, and nothing else is done."""
+    new = [i for i, part in enumerate(parts) if _is_new_axis(part)]
+    others = [part for part in parts if not _is_new_axis(part)]
+    if len(new) != 1:
+        return None
+    if all(isinstance(part, ast.Slice) and _is_full(part) for part in others):
+        return new[0]
+    behind = len(others) == 1 and isinstance(others[0], ast.Constant) and others[0].value is ...
+    return -1 if behind and new[0] == 1 else None
+
+
+def _is_new_axis(part: ast.expr) -> bool:
+    if isinstance(part, ast.Constant):
+        return part.value is None
+    return isinstance(part, ast.Attribute) and part.attr == "newaxis"
 
 
 def _is_full(part: ast.Slice) -> bool:

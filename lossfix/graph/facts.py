@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
+from lossfix.graph.call_ranges import operand
 from lossfix.graph.conventions import (
     holds_prediction,
     says_prediction,
@@ -16,7 +17,7 @@ from lossfix.graph.conventions import (
     speaks_of_truth,
 )
 from lossfix.graph.express import is_shape
-from lossfix.graph.flags import detached_code, has_own_gradient, untrained_code
+from lossfix.graph.flags import complex_code, detached_code, has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
 from lossfix.graph.nodes import (
     CALLABLE,
@@ -44,7 +45,9 @@ _FED = frozenset("placeholder placeholder_with_default sparse_placeholder get_ne
 _CHOOSES = {
     **dict.fromkeys("gather gather_nd boolean_mask take take_along_axis".split(), slice(0, 1)),
     **dict.fromkeys("greater greater_equal less less_equal equal not_equal".split(), slice(0, 0)),
-    **dict.fromkeys("logical_and logical_or logical_not one_hot argmax".split(), slice(0, 0)),
+    **dict.fromkeys(
+        "logical_and logical_or logical_not one_hot argmax argmin argsort".split(), slice(0, 0)
+    ),
     "where": slice(1, 3),
 }
 """Ops that choose: which of their arguments the value itself comes from."""
@@ -55,6 +58,18 @@ _STEPS = frozenset(
     "floordiv one_hot searchsorted bincount to_float to_int to_numpy".split()
 )
 """Ops whose result has no gradient with respect to any argument."""
+
+_LOOKED_UP = {
+    "[]": 0,
+    "embedding_lookup": 0,
+    "embedding_lookup_sparse": 0,
+    "safe_embedding_lookup_sparse": 0,
+    "gather": 0,
+    "gather_nd": 0,
+    "boolean_mask": 0,
+    "SparseTensor": 1,
+}
+"""Calls that only look up, or place, values: where those usually stand among the arguments."""
 
 _RANGES = frozenset({"range", "arange"})
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
@@ -75,6 +90,7 @@ _SAME_RANK = frozenset(
     "erf erfc sinh cosh atanh round floor ceil cast stop_gradient softmax log_softmax column_kept "
     "ones_like zeros_like l2_normalize cumsum cumprod is_nan is_finite is_inf logical_not".split()
 )
+_REDUCTIONS = frozenset("sum mean max min prod logsumexp std variance".split())
 
 
 class Facts:
@@ -101,6 +117,7 @@ class Facts:
         self._unchosen: set[int] | None = None
         self._untrained: frozenset[int] | None = None
         self._detached: frozenset[int] | None = None
+        self._complex: frozenset[int] | None = None
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -140,6 +157,9 @@ class Facts:
             made = node.op not in _BEGINNINGS and node.number not in self.unit.trained
             if known and made and node.args:
                 known = any(map(self.smooth, node.args))
+            elif known and node.op == INPUT and self.unit.kind is Kind.HELPER:
+                given = self._given(node)
+                known = not given or any(facts.smooth(value) for facts, value in given)
             elif known and node.op == OPAQUE:  # not after a step, whatever the call does
                 among = [arg for arg in node.args if self.varied(arg)]
                 known = not among or any(map(self.smooth, among))
@@ -178,7 +198,12 @@ class Facts:
                 return not _is_frozen(node)
             if _is_of_a_layer(node):
                 return True
-            if not node.args or self._is_part_of_data(node) or _is_of_a_setting(node):
+            if (
+                not node.args
+                or tail in _RANGES
+                or self._is_part_of_data(node)
+                or _is_of_a_setting(node)
+            ):
                 return False
             if tail == "gradient" and self._is_detached(node):
                 return False
@@ -278,6 +303,12 @@ class Facts:
             self._untrained = untrained_code(self.unit.tree)
         return node.origin is None or id(node.origin.code) not in self._untrained
 
+    def is_of_reals(self, node: Node) -> bool:
+        """Whether the text that makes the value is for real numbers, as far as a test tells."""
+        if self._complex is None:
+            self._complex = complex_code(self.unit.tree)
+        return node.origin is None or id(node.origin.code) not in self._complex
+
     def is_left_to_its_guard(self, node: Node) -> bool:
         """Whether only a branch of a `where` has the value, and no gradient is taken through it:
         a function with a gradient of its own chooses what it computes well.
@@ -330,6 +361,8 @@ class Facts:
         value = node.value
         if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0.0:
             return Interval(value / _ROOM, value * _ROOM)
+        if node.op == INPUT and self.role(node) is Role.LABEL:
+            return Interval(-_ROOM, _ROOM)  # a class, a sign, a share
         return self._named_interval(node)
 
     def _is_tensor(self, node: Node) -> bool:
@@ -341,18 +374,14 @@ class Facts:
     def _named_interval(self, node: Node) -> Interval:
         """A parameter or a name from outside, by its callers, its default, its name or its use."""
         if node.op == INPUT:
-            given = self._given(node) if self.unit.kind is Kind.HELPER else []
-            if given:
-                if node.number in self._asked:  # functions that call each other
-                    return UNKNOWN
-                self._asked.add(node.number)
-                found = [facts.interval(value) for facts, value in given]
-                self._asked.discard(node.number)
-                return hull(*found)
             fixed = [value for _, value in self._given(node)]
+            if fixed and self.unit.kind is Kind.HELPER:
+                return self._by_callers(node)
             if fixed and all(value.op == CONST for value in fixed):
-                return hull(*(facts.interval(value) for facts, value in self._given(node)))
+                return self._by_callers(node)
             if self.role(node) is not Role.SETTING:
+                if fixed and not speaks_of_prediction(node.name):
+                    return self._by_callers(node)
                 return UNIT if node.number in self._probabilities() else UNKNOWN
         if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
             if node.value > 0 and speaks_of_small(node.name):
@@ -362,16 +391,27 @@ class Facts:
             return POSITIVE if node.value > 0 else NONNEGATIVE if node.value == 0 else UNKNOWN
         return Interval(0.0, 1.0, low_open=True) if speaks_of_small(node.name) else UNKNOWN
 
+    def _by_callers(self, node: Node) -> Interval:
+        """All that the known callers give for a parameter."""
+        if node.number in self._asked:  # functions that call each other
+            return UNKNOWN
+        self._asked.add(node.number)
+        found = [facts.interval(value) for facts, value in self._given(node)]
+        self._asked.discard(node.number)
+        return hull(*found)
+
     def _probabilities(self) -> set[int]:
-        """Parameters whose complement `1 - p` or whose logarithm is taken: they are meant to lie
-        in [0, 1]."""
+        """Parameters whose complement `1 - p` is taken, or whose logarithm where a model gave them:
+        they are meant to lie in [0, 1]."""
         if self._likely is None:
             self._likely = set()
             for node in reached((*self.unit.results, *self.unit.nodes)):
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
                 elif node.op == "log" and not self._is_a_scale(node.args[0]):
-                    self._likely |= _viewed_inputs(node.args[0])
+                    *_, last = _views(node.args[0])
+                    if last.op == INPUT and speaks_of_prediction(last.name):
+                        self._likely.add(last.number)
         return self._likely
 
     def _is_a_scale(self, node: Node) -> bool:
@@ -400,7 +440,7 @@ class Facts:
             return _shifted(self.rank_offset(node.args[0]), -1)
         if node.op == "expand_dims":
             return _shifted(self.rank_offset(node.args[0]), 1)
-        if node.op in ("sum", "mean", "max", "min", "prod", "logsumexp"):
+        if node.op in _REDUCTIONS:
             axis, kept = node.attrs.get("axis"), node.attrs.get("keepdims")
             if isinstance(axis, int):
                 return _shifted(self.rank_offset(node.args[0]), 0 if kept else -1)
@@ -409,13 +449,24 @@ class Facts:
             return found.pop() if len(found) == 1 else None
         return None
 
+    def column(self, node: Node) -> bool:
+        """Whether the last axis has one entry: it was reduced and kept, or indexed by a slice."""
+        if node.op in _SAME_RANK:
+            return node.op == "column_kept" or self.column(node.args[0])
+        if node.op in _REDUCTIONS:
+            return bool(node.attrs.get("keepdims")) and node.attrs.get("axis") in (None, -1)
+        if node.op in _ELEMENTWISE_RANK or node.op == JOIN:
+            wide = [arg for arg in node.args if not self.scalar(arg)]
+            return bool(wide) and all(map(self.column, wide))
+        return node.op == "expand_dims" and node.attrs.get("axis") == -1
+
     def scalar(self, node: Node) -> bool:
         """A number by construction: a constant, a setting, a reduction over everything."""
         if node.op in (CONST, FREE):
             return True
         if node.op == INPUT:
             return self.role(node) is Role.SETTING
-        if node.op in ("sum", "mean", "max", "min", "prod", "logsumexp", "std", "variance"):
+        if node.op in _REDUCTIONS:
             return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
         return bool(node.args) and node.op != OPAQUE and all(self.scalar(a) for a in node.args)
 
@@ -429,7 +480,11 @@ def _carried(node: Node) -> Sequence[Node]:
     """The arguments that the value itself comes from, and that do not only choose."""
     if node.op in _CHOOSES:
         return node.args[_CHOOSES[node.op]]
-    return node.args[:1] if node.op == OPAQUE and node.name == "[]" else node.args
+    usual = _LOOKED_UP.get(node.name.rpartition(".")[2]) if node.op == OPAQUE else None
+    if usual is None:
+        return node.args
+    kept = operand(node) or usual
+    return node.args[kept : kept + 1]
 
 
 def _conditions(node: Node) -> Sequence[Node]:

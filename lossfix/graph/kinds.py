@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from lossfix.graph.conventions import (
     KERAS_PAIR,
     is_loss_method,
+    speaks_of_explanation,
     speaks_of_loss,
     speaks_of_metric,
     speaks_of_test,
     speaks_of_untrained,
+    words,
 )
 from lossfix.graph.index import Index, Place
 from lossfix.graph.names import dotted
@@ -20,6 +22,10 @@ from lossfix.graph.nodes import Kind, Role
 
 _ENTRY_POINTS = frozenset({"evaluate", "compute", "calculate", "apply"})
 """What the one function of a file of losses is often called."""
+
+
+_MEASURES = frozenset("metric metrics accuracy acc".split())
+"""What a method is called after that a loss has beside itself, to be looked at."""
 
 
 def is_keras_pair(place: Place) -> bool:
@@ -48,13 +54,23 @@ def is_test(place: Place) -> bool:
     )
 
 
+def explains(place: Place, path: str) -> bool:
+    """Whether names say that a function explains a model: the gradients it takes train nothing."""
+    owner = place.owner.name if place.owner is not None else ""
+    folder, file = os.path.split(path)
+    around = (place.tree.name, place.parent or "", owner, file, os.path.basename(folder))
+    return any(map(speaks_of_explanation, around))
+
+
 def _is_said_to_be_hard(place: Place) -> bool:
-    """Whether its docstring says that a function has no gradient: it is there to be looked at."""
+    """Whether its docstring says that a function has no gradient, or is a metric: it is there to be
+    looked at."""
     first = place.tree.body[0]
     if not isinstance(first, ast.Expr) or not isinstance(first.value, ast.Constant):
         return False
     said = str(first.value.value).lower()
-    return "non-differentiable" in said or "not differentiable" in said
+    hard = "non-differentiable" in said or "not differentiable" in said
+    return hard or said.split()[:1] == ["metric"]
 
 
 def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
@@ -70,6 +86,8 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
         about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
         of_loss = any(speaks_of_loss(a) for a in about)
         if any(speaks_of_metric(a) for a in about) and not of_loss:
+            return Kind.METRIC
+        if of_loss and _MEASURES & set(words(name)):
             return Kind.METRIC
         if of_loss:
             return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
@@ -115,4 +133,6 @@ def _stands_among_metrics(path: str) -> bool:
 
 
 def _is_metrics(name: str) -> bool:
-    return name.lower().endswith(("metric", "metrics")) or name in ("eval", "evaluation", "stats")
+    if name.lower().endswith(("metric", "metrics")) or "metrics" in words(name):
+        return True
+    return name in ("eval", "evaluate", "evaluation", "stats")

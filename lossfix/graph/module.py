@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
 from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
-from lossfix.graph.kinds import is_called_by_keras, is_test, kind_of
+from lossfix.graph.kinds import explains, is_called_by_keras, is_test, kind_of
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
 from lossfix.graph.nodes import CALLABLE, CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
@@ -123,8 +123,10 @@ class Module:
         """Functions of the file that its text takes for values: somebody else may call them."""
         trees = [*self.index.module_level, *(unit.tree for unit in found.values())]
         parts = [node for tree in trees for node in nodes_in(tree)]
-        called = {id(node.func) for node in parts if isinstance(node, ast.Call)}
-        names = {n.id for n in parts if isinstance(n, ast.Name) and id(n) not in called}
+        aside = {id(node.func) for node in parts if isinstance(node, ast.Call)}
+        listed = (value for node in parts if isinstance(node, ast.Dict) for value in node.values)
+        aside.update(map(id, listed))  # a register, for who looks a function up by name
+        names = {n.id for n in parts if isinstance(n, ast.Name) and id(n) not in aside}
         return names & set(self.index.places)
 
     def _add(self, name: str, found: dict[str, Unit]) -> None:
@@ -194,7 +196,8 @@ class Module:
         inputs = self._parameters(place)
         kind = kind_of(place, self.index, self._roles(place))
         results = _results(lifter) or tuple(_kept(lifter, place))
-        if (lifter.sinks or not lifter.results) and results and not is_test(place):
+        aside = is_test(place) or explains(place, self.index.path)
+        if (lifter.sinks or not lifter.results) and results and not aside:
             kind = Kind.LOSS
         if kind is not Kind.CODE and not _uses_framework(lifter):
             kind = Kind.CODE

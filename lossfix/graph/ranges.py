@@ -30,6 +30,7 @@ from lossfix.graph.truths import cast, is_whole
 
 _INF = math.inf
 _AGAIN = 6  # how far below a `where` its condition is made use of
+_WHOLE = 12  # how far down a value is computed again
 
 
 class Ranges:
@@ -212,6 +213,10 @@ class Ranges:
         """What the node would be if its arguments were within `args`."""
         return self._of_args(node, args, self.format_of(node))
 
+    def given(self, node: Node, known: Mapping[int, Interval]) -> Interval:
+        """The range of an elementwise value, where those of `known`, by value number, are so."""
+        return self._again(node, self.of(node), known, self.format_of(node), _WHOLE)
+
     # choices
 
     def _where(self, node: Node, args: Sequence[Interval], fmt: Format) -> Interval:
@@ -256,7 +261,7 @@ class Ranges:
         """The range of a branch once more, with what its condition tells."""
         if node.number in given:
             return given[node.number]
-        if not given or not depth or node.op not in _ELEMENTWISE:
+        if not given or not depth or node.op not in ELEMENTWISE:
             return found  # a condition tells of one element, and a sum is of them all
         own = self.format_of(node)
         args = [
@@ -274,7 +279,7 @@ _COMPARISONS: Mapping[str, tuple[str, str]] = {
     "not_equal": ("!=", "=="),
 }
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
-_ELEMENTWISE = frozenset(
+ELEMENTWISE = frozenset(
     "add sub mul div neg pow mod floordiv divide_no_nan multiply_no_nan xlogy logaddexp square "
     "sqrt abs sign exp expm1 log log1p sigmoid log_sigmoid softplus tanh erf relu sin cos maximum "
     "minimum clip round floor ceil cast stop_gradient".split()

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
-from lossfix.graph.conventions import speaks_of_count
+from lossfix.graph.conventions import speaks_of_count, words
 from lossfix.graph.express import is_random
-from lossfix.graph.intervals import Interval
+from lossfix.graph.intervals import POSITIVE, Interval, point
 from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role
+from lossfix.graph.ranges import ELEMENTWISE
 from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.operands import operands
 from lossfix.rules.pattern import Condition, Match
+from lossfix.rules.structure import is_small
 
 EXP_OVERFLOWS_AT = 88.72283905206835
 """log of the largest float32 and bfloat16; exp of more is inf."""
@@ -66,15 +69,40 @@ def reaches(name: str, point: float) -> Condition:
 
 def may_be_zero(name: str) -> Condition:
     """The value's range holds 0; the range of a value nobody knows does."""
-    return lambda match: _interval(match, name).holds(0.0)
+    return lambda match: _interval(match, name).holds(0.0) and not _is_held(match, name, "low")
 
 
 def may_exceed(name: str, limit: float = EXP_OVERFLOWS_AT) -> Condition:
     """The value's range goes above `limit`, with settings about as they are by default too; the
     range of a value nobody knows does."""
-    return lambda match: (
-        _interval(match, name).high > limit and match.facts.usual(match.values[name]).high > limit
+
+    def holds(match: Match) -> bool:
+        over = _interval(match, name).high > limit
+        over = over and match.facts.usual(match.values[name]).high > limit
+        return over and not _is_held(match, name, "high")
+
+    return holds
+
+
+def _is_held(match: Match, name: str, end: Literal["low", "high"]) -> bool:
+    """Whether the author clips the value at a bound that nobody knows here."""
+    node = match.values[name]
+    while node.op in _KEEPS_BOUNDS:
+        if node.op == "neg":
+            end = "low" if end == "high" else "high"
+        node = node.args[0]
+    if node.op == OPAQUE:
+        return bool({"clip", "clamp"} & set(words(node.name.rpartition(".")[2])))
+    at = {"clip": {"low": 1, "high": 2}, "maximum": {"low": 1}, "minimum": {"high": 1}}
+    bound = at.get(node.op, {}).get(end)
+    if bound is None:
+        return False
+    return (
+        not match.facts.varied(node.args[bound]) and match.facts.interval(node.args[bound]).unknown
     )
+
+
+_KEEPS_BOUNDS = frozenset("reshape squeeze expand_dims transpose flatten column cast neg".split())
 
 
 def unshifted(name: str) -> Condition:
@@ -90,7 +118,7 @@ def unshifted(name: str) -> Condition:
 
 def may_go_below(name: str, limit: float) -> Condition:
     """The value's range goes below `limit`; the range of a value nobody knows does."""
-    return lambda match: _interval(match, name).low < limit
+    return lambda match: _interval(match, name).low < limit and not _is_held(match, name, "low")
 
 
 def nonnegative(name: str) -> Condition:
@@ -119,9 +147,12 @@ def counts(name: str) -> Condition:
         while node.op == "cast":
             node = node.args[0]
         named = node.op in (INPUT, FREE) and speaks_of_count(node.name)
-        return named or node.op in ("count_nonzero", "argmax", "argmin", "argsort")
+        return named or node.op in _COUNTS
 
     return holds
+
+
+_COUNTS = frozenset("count_nonzero argmax argmin argsort floor ceil round floordiv".split())
 
 
 def inside(name: str, low: float, high: float) -> Condition:
@@ -169,6 +200,49 @@ def tilts(match: Match) -> bool:
         and len(products) == len(uses)
         and all(_vanishes(_outermost_product(match, product), x, t) for product in products)
     )
+
+
+def meets(match: Match) -> bool:
+    """The step chooses between values that are the same at the threshold, as those of a Huber
+    loss are; or weighs by it what is 0 there."""
+    x, t = match.values["x"], match.values["t"]
+    moving, fixed = (x, t) if t.op == CONST else (t, x)
+    if fixed.op != CONST:
+        return False
+    ranges, at = match.facts.ranges(), match.facts.interval(fixed)
+
+    def same(node: Node) -> bool:
+        known = {leaf.number: POSITIVE for leaf in node.walk() if _is_open(leaf, match)}
+        known[moving.number] = at
+        first, second = (
+            ranges.given(node, {**known, match.root.number: point(step)}) for step in (0.0, 1.0)
+        )
+        return first == second and first.low == first.high
+
+    def settles(node: Node, depth: int) -> bool:
+        if same(node):
+            return True
+        users = list(_uses(match, node.number))
+        return bool(depth and users) and all(
+            user.op in ELEMENTWISE and settles(user, depth - 1) for user in users
+        )
+
+    return settles(match.root, _MOST_STEPS)
+
+
+def _is_open(leaf: Node, match: Match) -> bool:
+    """A setting of which nothing is known: a width, a weight or a rate as a rule."""
+    setting = leaf.op == FREE or (leaf.op == INPUT and match.facts.role(leaf) is Role.SETTING)
+    return setting and not match.facts.varied(leaf) and match.facts.interval(leaf).unknown
+
+
+_MOST_STEPS = 6  # from a step to the sum that it is a part of
+
+
+def is_guard(match: Match) -> bool:
+    """Every use of the step is in a product with a guard, as in `p += (p < eps) * eps`."""
+    uses = list(_uses(match, match.root.number))
+    return bool(uses) and all(use.op == "mul" and any(map(is_small, use.args)) for use in uses)
 
 
 def carries(match: Match) -> bool:

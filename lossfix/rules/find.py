@@ -255,7 +255,7 @@ def in_scope(scope: Scope, node: Node, facts: Facts) -> bool:
     """Whether a rule of `scope` looks at `node`."""
     if scope is Scope.KERAS and not facts.unit.keras:
         return False
-    if facts.is_left_to_its_guard(node):
+    if facts.is_left_to_its_guard(node) or not facts.is_of_reals(node):
         return False
     if scope is Scope.ANYWHERE and (facts.unit.kind is Kind.CODE or not facts.unit.inputs):
         return facts.tensor(node)

@@ -49,17 +49,21 @@ def is_weight(name: str) -> Condition:
         node = stripped(match.values[name])
         while node.op in ("norm", "euclidean_norm", "sqrt", "sum", "square"):
             node = stripped(node.args[0])
-        code = node.origin.code if node.origin is not None else None
-        if isinstance(code, ast.Subscript) and isinstance(code.value, ast.Name):
-            return bool({"variables", "parameters", "params"} & set(words(code.value.id)))
-        if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
-            return False
-        if any(part.op == OPAQUE and is_random(part.name) for part in node.walk()):
-            return True
-        start = stripped(node.args[0]) if node.op == "variable" else node
-        return start is not node and start.op == OPAQUE and not _ZEROS.search(start.name)
+        return all(_is_weight(stripped(source)) for _, source in match.facts.sources(node))
 
     return holds
+
+
+def _is_weight(node: Node) -> bool:
+    code = node.origin.code if node.origin is not None else None
+    if isinstance(code, ast.Subscript) and isinstance(code.value, ast.Name):
+        return bool({"variables", "parameters", "params"} & set(words(code.value.id)))
+    if node.op != "variable" and node.name.rpartition(".")[2] not in _VARIABLES:
+        return False
+    if any(part.op == OPAQUE and is_random(part.name) for part in node.walk()):
+        return True
+    start = stripped(node.args[0]) if node.op == "variable" else node
+    return start is not node and start.op == OPAQUE and not _ZEROS.search(start.name)
 
 
 def begins_at_zero(name: str) -> Condition:

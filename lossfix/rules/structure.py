@@ -36,14 +36,35 @@ def stripped(node: Node) -> Node:
 
 def small(name: str) -> Condition:
     """A guard: a constant in (0, 0.01], or a setting that is called an epsilon."""
-    return lambda match: _is_small(match.values[name])
+    return lambda match: is_small(match.values[name])
 
 
-def _is_small(node: Node) -> bool:
+def is_small(node: Node) -> bool:
     node = stripped(node)
     if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return 0.0 < node.value <= LARGEST_GUARD
+    if node.op == OPAQUE and node.name.rpartition(".")[2] in _MADE_TENSORS and node.args:
+        return is_small(node.args[0])
     return node.op in (FREE, INPUT, OPAQUE) and _EPSILON_NAME.search(node.name) is not None
+
+
+_MADE_TENSORS = frozenset({"constant", "convert_to_tensor"})
+
+
+def negligible(*names: str) -> Condition:
+    """A guard so small that float32 keeps nothing of what it adds to a probability."""
+
+    def holds(match: Match) -> bool:
+        found = [stripped(match.values[name]) for name in names if name in match.values]
+        return bool(found) and all(
+            isinstance(node.value, (int, float)) and 0.0 < node.value < _NEGLIGIBLE
+            for node in found
+        )
+
+    return holds
+
+
+_NEGLIGIBLE = 1e-8  # a tenth of a unit in the last place of 1
 
 
 def near_one(name: str) -> Condition:
@@ -53,7 +74,7 @@ def near_one(name: str) -> Condition:
         node = match.values[name]
         if node.op == CONST:
             return _is_number(node) and 1.0 - LARGEST_GUARD <= float(node.value or 0) <= 1.0
-        return node.op == "sub" and _is_one(node.args[0]) and _is_small(node.args[1])
+        return node.op == "sub" and _is_one(node.args[0]) and is_small(node.args[1])
 
     return holds
 
@@ -309,6 +330,20 @@ def is_partition(name: str) -> Condition:
     def holds(match: Match) -> bool:
         whole = stripped(match.values[name])
         return whole.op in ("sum", "mean") and stripped(whole.args[0]).op == "softmax"
+
+    return holds
+
+
+def is_never_empty(name: str) -> Condition:
+    """The total of a mask of sequences that have one step at least, as their lengths say."""
+
+    def holds(match: Match) -> bool:
+        whole = stripped(match.values[name])
+        mask = stripped(whole.args[0]) if whole.op in ("sum", "mean") else whole
+        if mask.op != OPAQUE or mask.name.rpartition(".")[2] != "sequence_mask":
+            return False
+        parts = operands(stripped(mask.args[0])) if mask.args else ()
+        return any(part.node.op == CONST and not part.negative for part in parts)
 
     return holds
 

@@ -6,7 +6,13 @@ import ast
 import os
 from collections.abc import Iterator
 
-from lossfix.graph.conventions import role_of, says_prediction, speaks_of_density, words
+from lossfix.graph.conventions import (
+    role_of,
+    says_prediction,
+    speaks_of_density,
+    speaks_of_scale,
+    words,
+)
 from lossfix.graph.express import is_random, is_shape
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
 from lossfix.rules.operands import factors
@@ -55,7 +61,7 @@ def is_taught(match: Match) -> bool:
 
 def weighs_itself(match: Match) -> bool:
     """A log of a probability in a product with that probability: where it is 0, so is the term."""
-    inner = {n.number for n in match.interior if n.op in ("sigmoid", "softmax", "sub")}
+    inner = {n.number for n in match.interior if n.op in _PROBABILITIES}
     todo = [match.root.number]
     while todo:
         for user in _users(todo.pop(), match):
@@ -64,6 +70,15 @@ def weighs_itself(match: Match) -> bool:
             if user.op in ("add", "sub", "neg"):
                 todo.append(user.number)
     return False
+
+
+def is_entropy(match: Match) -> bool:
+    """A cross entropy of a prediction with itself: what the clip cuts off is weighed by nothing."""
+    first, second = match.root.args[:2]
+    return first.number == second.number
+
+
+_PROBABILITIES = frozenset("sigmoid softmax sub add clip maximum".split())  # guarded or not
 
 
 def is_fine(match: Match) -> bool:
@@ -103,7 +118,9 @@ def stands_beside(name: str) -> Condition:
     def holds(match: Match) -> bool:
         own = match.values[name].number
         rest = (node for key, node in match.values.items() if key.startswith("_rest"))
-        return any(node.number != own and match.facts.varied(node) for node in rest)
+        unknown = match.unit.kind is Kind.CODE  # nothing says there what is trained
+        moves = match.facts.tensor if unknown else match.facts.varied
+        return any(node.number != own and moves(node) for node in rest)
 
     return holds
 
@@ -378,11 +395,21 @@ def is_called(name: str, *spoken: str) -> Condition:
     """A parameter, or a variable of the code, that holds the value has one of these words."""
 
     def holds(match: Match) -> bool:
-        node = match.values[name]
-        names = [d.name for d in match.unit.definitions if d.value.number == node.number]
-        return any(set(words(each)) & set(spoken) for each in (node.name, *names))
+        names = _names_of(match.values[name], match)
+        return any(set(words(each)) & set(spoken) for each in names)
 
     return holds
+
+
+def is_scale(name: str) -> Condition:
+    """The code calls the value a scale, a spread or a rate, and no probability."""
+    return lambda match: any(map(speaks_of_scale, _names_of(match.values[name], match)))
+
+
+def _names_of(node: Node, match: Match) -> Iterator[str]:
+    """What the code calls a value."""
+    yield node.name
+    yield from (d.name for d in match.unit.definitions if d.value.number == node.number)
 
 
 def says_what_it_is(name: str) -> Condition:

@@ -9,8 +9,8 @@ from lossfix.rules.conditions import (
     all_of,
     carries,
     dtype_in,
+    has_gradient,
     is_float,
-    varied,
 )
 from lossfix.rules.contracts import IDENTITY, StraightThrough
 from lossfix.rules.pattern import Rewrite
@@ -34,7 +34,7 @@ RULE = Rule(
     ),
     contract=StraightThrough(surrogate=IDENTITY),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), is_float("x"), carries),
+    when=all_of(has_gradient("x"), is_float("x"), carries),
     message="a cast of the predictions to an integer or a bool has no gradient",
     why=(
         "The gradient of the cast is None. If the value must be whole in the forward pass, "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lossfix.graph.vocabulary import NUMPY_TWINS, OPS
+from lossfix.rules.conditions import all_of, carries
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
@@ -26,7 +27,7 @@ RULE = Rule(
     rewrites=tuple(_twin(name) for name in NUMPY_TWINS),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=may_be_trained,
+    when=all_of(may_be_trained, carries),
     message=(
         "NumPy takes the predictions out of the graph: the gradient is None or partial, and "
         "model.fit raises"

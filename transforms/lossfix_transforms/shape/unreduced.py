@@ -20,10 +20,11 @@ def _reduced(name: str) -> Rewrite:
 
 
 def _is_whole(match: Match) -> bool:
-    """A function's value, of the rank of its inputs: a Loss class reduces what `call` gives."""
+    """A function's value, of the rank of its inputs: a Loss class reduces what `call` gives, and
+    a loss that calls the function what the function gives."""
     origin = match.root.origin
-    plain = origin is not None and origin.frame.owner is None
-    return plain and match.facts.rank_offset(match.root) == 0
+    plain = origin is not None and origin.frame.owner is None and not match.facts.sites
+    return plain and match.facts.rank_offset(match.root) == 0 and not match.facts.column(match.root)
 
 
 RULE = Rule(

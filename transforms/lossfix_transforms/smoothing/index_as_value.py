@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, carries, negated, varied
+from lossfix.rules.conditions import all_of, any_of, carries, negated, varied
 from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
-from lossfix.rules.usage import is_target
+from lossfix.rules.usage import is_called, is_target
 
 x = Var("x")
 _given = {"axis": AttrVar("axis"), "output_type": AttrVar("output_type")}
@@ -20,7 +20,7 @@ RULE = Rule(
     rewrites=(Rewrite(ops.argmax(x, **_given)), Rewrite(ops.argmin(x, **_given))),
     contract=Diagnosis(),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), carries, negated(is_target)),
+    when=all_of(varied("x"), carries, negated(any_of(is_target, is_called("x", "loss", "losses")))),
     message="the index of the largest prediction has no gradient: nothing behind it trains",
     why=(
         "TensorFlow gives None for the gradient of argmax. For classes use the probabilities "

@@ -11,6 +11,8 @@ from lossfix.rules.conditions import (
     all_of,
     any_of,
     dtype_in,
+    is_guard,
+    meets,
     negated,
     one_settled,
     tilts,
@@ -72,7 +74,7 @@ RULE = Rule(
     when=all_of(
         any_of(varied("x"), varied("t")),
         one_settled("x", "t"),
-        negated(any_of(tilts, is_target)),
+        negated(any_of(tilts, meets, is_guard, is_target)),
     ),
     message="a hard threshold on the predictions has no gradient",
     why=(

@@ -8,6 +8,7 @@ from lossfix.rules.nature import is_activation
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import is_scale
 
 p, q, r = Var("p"), Var("q"), Var("r")
 _split = ops.xlogy(p, p) - ops.xlogy(p, q)
@@ -26,7 +27,7 @@ RULE = Rule(
     scope=Scope.LOSS,
     when=all_of(
         may_be_zero("p"),
-        negated(any_of(settled("p"), is_activation("p"))),
+        negated(any_of(settled("p"), is_activation("p"), is_scale("p"))),
         any_of(
             all_of(has("q"), any_of(varied("p"), varied("q")), negated(is_activation("q"))),
             all_of(has("r"), any_of(varied("p"), varied("r"))),

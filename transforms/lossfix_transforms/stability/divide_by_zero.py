@@ -9,6 +9,7 @@ from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import (
     is_bent,
+    is_never_empty,
     is_partition,
     is_total,
     shielded,
@@ -53,7 +54,7 @@ RULE = Rule(
                     zero_is_real("b"),
                 ),
             ),
-            negated(any_of(is_partition("b"), shielded("b"), is_weight("b"))),
+            negated(any_of(is_partition("b"), shielded("b"), is_weight("b"), is_never_empty("b"))),
         ),
     ),
     range_of="b",

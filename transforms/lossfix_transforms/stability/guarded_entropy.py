@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import all_of, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
-from lossfix.rules.structure import just_above_one, small
+from lossfix.rules.structure import just_above_one, negligible, small
 from lossfix.rules.terms import AttrVar, Var, ops
 from lossfix.rules.usage import is_taught
 from lossfix_transforms.stability._guards import GUARD_DOMAINS, WITHOUT_GUARDS, clamped
@@ -16,6 +17,7 @@ p = ops.sigmoid(x)
 q = 1 - p
 shares = ops.softmax(x, axis=axis)
 _log_shares = ops.log_softmax(x, axis=axis)
+_sizeable = all_of(small("eps"), negated(negligible("eps")))
 
 RULE = Rule(
     code="LF181",
@@ -23,16 +25,16 @@ RULE = Rule(
     catalogue=("A39",),
     summary="p * log(p + eps) with p = sigmoid(x) becomes p * log_sigmoid(x), a softmax likewise",
     rewrites=(
-        Rewrite(p * ops.log(p + eps), p * ops.log_sigmoid(x), small("eps")),
+        Rewrite(p * ops.log(p + eps), p * ops.log_sigmoid(x), _sizeable),
         Rewrite(q * ops.log(q + eps), q * ops.log_sigmoid(-x), small("eps")),
         Rewrite(q * ops.log(above - p), q * ops.log_sigmoid(-x), just_above_one("above")),
-        Rewrite(shares * ops.log(shares + eps), shares * _log_shares, small("eps")),
+        Rewrite(shares * ops.log(shares + eps), shares * _log_shares, _sizeable),
         *(
-            Rewrite(whole * ops.log(inner), whole * log_whole, when)
-            for whole, log_whole in (
-                (p, ops.log_sigmoid(x)),
-                (q, ops.log_sigmoid(-x)),
-                (shares, _log_shares),
+            Rewrite(whole * ops.log(inner), whole * log_whole, all_of(when, sizeable))
+            for whole, log_whole, sizeable in (
+                (p, ops.log_sigmoid(x), negated(negligible("low"))),
+                (q, ops.log_sigmoid(-x), small("low")),
+                (shares, _log_shares, negated(negligible("low"))),
             )
             for inner, when in clamped(whole)
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import may_exceed
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -19,6 +20,7 @@ RULE = Rule(
         Rewrite(ops.log1p(-ops.sigmoid(x)), ops.log_sigmoid(-x)),
     ),
     contract=Exact(),
+    when=may_exceed("x", 16.0),
     message="log(1 - sigmoid(x)) is -inf, and its gradient NaN, for logits from 17 on",
     why=(
         "1 - sigmoid(x) is exactly 0 in float32 from x = 17 on, in bfloat16 from 6 and in "

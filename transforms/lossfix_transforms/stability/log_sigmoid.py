@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import may_go_below
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -16,6 +17,7 @@ RULE = Rule(
     summary="log(sigmoid(x)) becomes log_sigmoid(x)",
     rewrites=(Rewrite(ops.log(ops.sigmoid(x)), ops.log_sigmoid(x)),),
     contract=Exact(),
+    when=may_go_below("x", -87.0),
     message="log of a sigmoid is -inf, and its gradient NaN, for logits below -88",
     why=(
         "sigmoid(x) is 0 in float32 for x <= -88; on the other side log(sigmoid(20)) has "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lossfix.rules.conditions import all_of, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
-from lossfix.rules.usage import is_taught
+from lossfix.rules.usage import is_entropy, is_taught
 
 x, y, labels = Var("x"), Var("y"), Var("labels")
 last, over, smooth = AttrVar("last"), AttrVar("over"), AttrVar("smooth")
@@ -44,7 +45,7 @@ RULE = Rule(
         ),
         equal_on=(("x", -7.0, 7.0),),
     ),
-    when=is_taught,
+    when=all_of(is_taught, negated(is_entropy)),
     message="Keras clips this probability: the gradient is 0 where the model is most wrong",
     why=(
         "Called eagerly on a probability, Keras keeps it between 1e-7 and 1 - 1e-7: for a label "

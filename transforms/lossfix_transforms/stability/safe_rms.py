@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import has_gradient
+from lossfix.rules.conditions import all_of, has_gradient
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Var, ops
+from lossfix.rules.usage import says_what_it_is
 
 x = Var("x")
 axis = AttrVar("axis")
@@ -25,7 +26,7 @@ RULE = Rule(
         singular="x = 0 along the axis", convention="value 0 and gradient 0, a subgradient"
     ),
     scope=Scope.LOSS,
-    when=has_gradient("x"),
+    when=all_of(has_gradient("x"), says_what_it_is("x")),
     message="the gradient of this root mean square is NaN for a perfect prediction",
     why=(
         "d sqrt(s)/ds is inf at s = 0 and ds/dx is 0 there: their product is NaN. The "

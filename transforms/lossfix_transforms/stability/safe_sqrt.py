@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, negated, nonnegative, reaches, varied
+from lossfix.rules.conditions import all_of, any_of, negated, nonnegative, reaches, varied
 from lossfix.rules.contracts import Guarded
+from lossfix.rules.nature import is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.structure import shielded, zero_is_real
@@ -24,7 +25,7 @@ RULE = Rule(
         nonnegative("x"),
         reaches("x", 0.0),
         zero_is_real("x"),
-        negated(shielded("x")),
+        negated(any_of(shielded("x"), is_weight("x"))),
     ),
     range_of="x",
     message="the gradient of this root is infinite or NaN where its argument is 0, as it can be",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lossfix.rules.conditions import EXP_OVERFLOWS_AT, may_exceed, may_go_below
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
@@ -25,8 +26,8 @@ RULE = Rule(
                 (x <= 0, _rising, _falling),
             )
         ),
-        Rewrite(_falling, ops.sigmoid(x)),
-        Rewrite(_rising, ops.sigmoid(x)),
+        Rewrite(_falling, ops.sigmoid(x), may_go_below("x", -EXP_OVERFLOWS_AT)),
+        Rewrite(_rising, ops.sigmoid(x), may_exceed("x")),
     ),
     contract=Exact(),
     message="this sigmoid has a NaN gradient once |x| passes 88.7",

@@ -10,6 +10,7 @@ from lossfix.rules.terms import AttrVar, Var, ops
 
 x = Var("x")
 axis = AttrVar("one_axis")
+_spread = ops.expand_dims(ops.sum(ops.exp(x), axis=axis), axis=axis)
 
 RULE = Rule(
     code="LF116",
@@ -24,6 +25,10 @@ RULE = Rule(
             ops.exp(x)
             / ops.tile(ops.sum(ops.exp(x), axis=axis, keepdims=True), multiples=AttrVar("copies")),
             ops.softmax(x, axis=axis),
+        ),
+        Rewrite(ops.exp(x) / _spread, ops.softmax(x, axis=axis)),
+        Rewrite(
+            ops.exp(x) / ops.tile(_spread, multiples=AttrVar("copies")), ops.softmax(x, axis=axis)
         ),
     ),
     contract=Exact(),

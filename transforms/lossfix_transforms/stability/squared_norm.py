@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, has_gradient
+from lossfix.rules.conditions import all_of, has_gradient, negated
 from lossfix.rules.contracts import Exact
+from lossfix.rules.nature import is_weight
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
@@ -34,7 +35,7 @@ RULE = Rule(
     ),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=all_of(has_gradient("x"), _is_used_here_alone),
+    when=all_of(has_gradient("x"), negated(is_weight("x")), _is_used_here_alone),
     message="the gradient of this squared norm is NaN at 0 as soon as XLA compiles it",
     why=(
         "The slope of the root is inf at 0 and that of the square 0. TensorFlow's kernels on a CPU "
