@@ -150,7 +150,8 @@ _SETTING_WORDS = frozenset(
     "alpha beta gamma lambda lam temperature tau margin axis num n k size batch epoch step "
     "rank name dtype reduction config params hparams hyperparameters hyperparams options seed "
     "threshold depth classes dim dims shape shapes height width factor training self cls clip "
-    "flags counts count frequency frequencies microbatches".split()
+    "flags counts count frequency frequencies microbatches stride strides "
+    "anchor anchors".split()
 )
 _TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
 _WHOLE_WORDS = frozenset("length lengths ids idx index indices".split())

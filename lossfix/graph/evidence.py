@@ -113,9 +113,10 @@ class Evidence:
                 if at == "low" or at == "high":
                     sources.append((arg, at))
         known = [s for s in sources if s[0].op != CONST]
-        causes = [cause for s in known if (cause := self.bound_by(*s, depth - 1)) is not None]
-        if causes:
-            return causes[0]
+        causes = (self.bound_by(*s, depth - 1) for s in known)
+        cause = next((each for each in causes if each is not None), None)
+        if cause is not None:
+            return cause
         if math.isinf(value) and (known or not sources):
             return None
         only = [s[0] for s in sources]

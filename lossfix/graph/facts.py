@@ -118,6 +118,8 @@ class Facts:
         self._untrained: frozenset[int] | None = None
         self._detached: frozenset[int] | None = None
         self._complex: frozenset[int] | None = None
+        self._offsets: dict[int, int | None] = {}
+        self._columns: dict[int, bool] = {}
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -429,6 +431,12 @@ class Facts:
         A number, and what has been reduced to one, broadcasts with everything: it has no offset
         either.
         """
+        if id(node) not in self._offsets:
+            self._offsets[id(node)] = None  # a loop's own value, met again below
+            self._offsets[id(node)] = self._offset(node)
+        return self._offsets[id(node)]
+
+    def _offset(self, node: Node) -> int | None:
         if node.op == INPUT and self.role(node) is not Role.SETTING:
             return 0
         if node.op in _SAME_RANK:
@@ -451,6 +459,12 @@ class Facts:
 
     def column(self, node: Node) -> bool:
         """Whether the last axis has one entry: it was reduced and kept, or indexed by a slice."""
+        if id(node) not in self._columns:
+            self._columns[id(node)] = True  # a loop's own value, met again below
+            self._columns[id(node)] = self._is_column(node)
+        return self._columns[id(node)]
+
+    def _is_column(self, node: Node) -> bool:
         if node.op in _SAME_RANK:
             return node.op == "column_kept" or self.column(node.args[0])
         if node.op in _REDUCTIONS:
@@ -462,13 +476,20 @@ class Facts:
 
     def scalar(self, node: Node) -> bool:
         """A number by construction: a constant, a setting, a reduction over everything."""
-        if node.op in (CONST, FREE):
-            return True
+        return all(map(self._may_be_number, reached((node,), _made_elementwise)))
+
+    def _may_be_number(self, node: Node) -> bool:
+        """Whether a value is a number if all that it is made of is one."""
         if node.op == INPUT:
             return self.role(node) is Role.SETTING
         if node.op in _REDUCTIONS:
             return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
-        return bool(node.args) and node.op != OPAQUE and all(self.scalar(a) for a in node.args)
+        return node.op in (CONST, FREE) or (bool(node.args) and node.op != OPAQUE)
+
+
+def _made_elementwise(node: Node) -> Sequence[Node]:
+    """The arguments of what is a number if they are."""
+    return () if node.op in _REDUCTIONS or node.op in _BEGINNINGS else node.args
 
 
 def _passed_back(node: Node) -> Sequence[Node]:

@@ -87,6 +87,8 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
         of_loss = any(speaks_of_loss(a) for a in about)
         if any(speaks_of_metric(a) for a in about) and not of_loss:
             return Kind.METRIC
+        if any(base.endswith("Metric") for base in about[1:]):
+            return Kind.METRIC
         if of_loss and _MEASURES & set(words(name)):
             return Kind.METRIC
         if of_loss:

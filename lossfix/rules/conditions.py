@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from lossfix.graph.conventions import speaks_of_count, words
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import POSITIVE, Interval, point
-from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role
+from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role, reached
 from lossfix.graph.ranges import ELEMENTWISE
 from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.operands import operands
@@ -297,14 +297,17 @@ _SINGULAR = frozenset({"log", "sqrt", "div", "pow", "log1p", "divide_no_nan", "n
 
 def is_float(name: str) -> Condition:
     """The value is no comparison, no index and no integer already."""
-    return lambda match: not _is_whole(match.values[name])
+    return lambda match: not any(map(_is_whole, reached((match.values[name],), _made_of)))
 
 
 def _is_whole(node: Node) -> bool:
-    if node.op in _NOT_FLOAT or node.name.endswith("top_k"):
-        return True
-    parts = node.args if node.op in _ARITHMETIC or node.op == OPAQUE else ()
-    return any(_is_whole(part) for part in parts)
+    return node.op in _NOT_FLOAT or node.name.endswith("top_k")
+
+
+def _made_of(node: Node) -> Sequence[Node]:
+    """The arguments of what is a whole number if one of them is."""
+    passes = node.op in _ARITHMETIC or (node.op == OPAQUE and not node.name.endswith("top_k"))
+    return node.args if passes else ()
 
 
 _ARITHMETIC = frozenset("add sub mul div mod floordiv neg maximum minimum join".split())

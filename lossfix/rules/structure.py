@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import struct
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from lossfix.graph.express import is_shape
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
@@ -141,10 +141,7 @@ def shielded(name: str) -> Condition:
 
 def _added_up(node: Node) -> Iterator[Node]:
     """A value and what it is summed up or multiplied from: where it is 0, a test of these tells."""
-    yield node
-    if node.op in _TELLING:
-        for arg in node.args:
-            yield from _added_up(arg)
+    return reached((node,), lambda part: part.args if part.op in _TELLING else ())
 
 
 _TELLING = VIEWS | frozenset("sum mean max min mul add sub div abs count_nonzero norm sqrt".split())
@@ -210,28 +207,42 @@ def _reads(node: Node, numbers: set[int], without: Container[int] = ()) -> bool:
 
 def zero_is_real(name: str) -> Condition:
     """The value is 0 at some prediction, and not only where an exponential has underflowed."""
-    return lambda match: _zero_is_real(match.values[name], match)
+    return lambda match: _zero_is_real(match.values[name], match, {})
 
 
-def _zero_is_real(node: Node, match: Match) -> bool:
+def _zero_is_real(node: Node, match: Match, known: dict[int, bool]) -> bool:
+    if id(node) not in known:
+        known[id(node)] = True  # a loop's own value, met again below
+        known[id(node)] = _is_real(node, match, known)
+    return known[id(node)]
+
+
+def _is_real(node: Node, match: Match, known: dict[int, bool]) -> bool:
     if node.op in ("exp", "expm1", "softplus"):
         return False
     if node.op in ("div", "divide_no_nan"):
-        return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(node.args[0], match)
+        return match.facts.interval(node.args[0]).holds(0.0) and _zero_is_real(
+            node.args[0], match, known
+        )
     if node.op == "pow":
-        return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(node.args[0], match)
+        return match.facts.interval(node.args[1]).low >= 0.0 and _zero_is_real(
+            node.args[0], match, known
+        )
     if node.op in ("sum", "mean"):
         weights = _weights_of_exponentials(node.args[0])
         if weights:
             ranges = match.facts.ranges()
-            return any(_zero_is_real(w, match) and ranges.throughout(w, 0.0) for w in weights)
+            return any(
+                _zero_is_real(w, match, known) and ranges.throughout(w, 0.0) for w in weights
+            )
     if node.op in ("square", "abs") and _is_off_zero(stripped(node.args[0]), match):
         return False
     if node.op in ("add", "sum", "mean", "max", "min", "sqrt", "square", "abs", *VIEWS):
-        return all(_zero_is_real(arg, match) for arg in node.args)
+        return all(_zero_is_real(arg, match, known) for arg in node.args)
     if node.op in ("mul", JOIN):
         return any(
-            match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match) for arg in node.args
+            match.facts.interval(arg).holds(0.0) and _zero_is_real(arg, match, known)
+            for arg in node.args
         )
     return True
 
@@ -271,24 +282,31 @@ _SUMS = frozenset("sum mean count_nonzero norm euclidean_norm std variance".spli
 def is_total(name: str) -> Condition:
     """A sum, a count, a norm or an average of tensors, or a sum, product or root of such."""
 
-    return lambda match: _is_total(match.values[name])
+    return lambda match: _is_total(match.values[name], {})
 
 
-def _is_total(node: Node) -> bool:
+def _is_total(node: Node, known: dict[int, bool]) -> bool:
     node = stripped(node)
+    if id(node) not in known:
+        known[id(node)] = False  # a loop's own value, met again below
+        known[id(node)] = _adds_up(node, known)
+    return known[id(node)]
+
+
+def _adds_up(node: Node, known: dict[int, bool]) -> bool:
     if node.op == OPAQUE and node.name == "[]":
-        return _is_total(node.args[0])
+        return _is_total(node.args[0], known)
     if node.op in _SUMS:
         return not is_shape(stripped(node.args[0]))
     if node.op in ("mul", "add"):
-        return any(_is_total(arg) for arg in node.args) and all(
-            _is_total(arg) or arg.op == CONST for arg in node.args
+        return any(_is_total(arg, known) for arg in node.args) and all(
+            _is_total(arg, known) or arg.op == CONST for arg in node.args
         )
     if node.op in ("sqrt", "square"):
-        return _is_total(node.args[0])
+        return _is_total(node.args[0], known)
     if node.op == "where":  # a root that was guarded, or its argument
-        return _is_total(node.args[1]) and node.args[2].op == CONST
-    return node.op == JOIN and bool(node.args) and all(_is_total(arg) for arg in node.args)
+        return _is_total(node.args[1], known) and node.args[2].op == CONST
+    return node.op == JOIN and bool(node.args) and all(_is_total(arg, known) for arg in node.args)
 
 
 def is_bent(name: str) -> Condition:
@@ -358,15 +376,15 @@ def is_fraction(name: str) -> Condition:
     return holds
 
 
-def _worth(node: Node) -> float | None:
+def _worth(node: Node, depth: int = 6) -> float | None:
     """The number that the code names, or that a setting has by default."""
     if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
         return float(node.value)
-    parts = [_worth(arg) for arg in node.args]
-    known = [part for part in parts if part is not None]
-    if len(known) != 2 or len(parts) != 2:
+    if node.op not in ("add", "sub", "mul", "div") or not depth:
         return None
-    first, second = known
+    first, second = (_worth(arg, depth - 1) for arg in node.args)
+    if first is None or second is None:
+        return None
     if node.op == "div":
         return first / second if second else None
     folds = {"add": first + second, "sub": first - second, "mul": first * second}
@@ -473,7 +491,8 @@ _KEEPS_ONE = frozenset({"pow", "mul", "square", "sqrt", "where", "abs"}) | VIEWS
 
 def _leads_to(node: Node, numbers: set[int]) -> bool:
     """Whether the value is 1 where the wanted one is, as far as its ops say."""
-    if node.number in numbers:
-        return True
-    passes = node.op in _KEEPS_ONE or node.op == JOIN
-    return passes and any(_leads_to(arg, numbers) for arg in node.args)
+    return any(part.number in numbers for part in reached((node,), _kept_at_one))
+
+
+def _kept_at_one(node: Node) -> Sequence[Node]:
+    return node.args if node.op in _KEEPS_ONE or node.op == JOIN else ()

@@ -31,12 +31,20 @@ def may_be_trained(match: Match) -> bool:
     returns = getattr(unit.tree, "returns", None)
     if returns is not None and _ARRAYS & set(words(ast.unparse(returns))):
         return False
+    if isinstance(unit.tree, ast.FunctionDef) and _is_of_arrays(unit.tree):
+        return False
     if unit.keras or unit.kind is Kind.HELPER or facts.sites or unit.trained:
         return True
     return any(map(says_prediction, unit.inputs)) or any(map(facts.smooth, unit.results))
 
 
 _ARRAYS = frozenset({"ndarray", "float"})
+
+
+def _is_of_arrays(tree: ast.FunctionDef) -> bool:
+    """Whether the docstring says that arrays of NumPy are given, and speaks of no tensor."""
+    said = (ast.get_docstring(tree) or "").lower()
+    return "ndarray" in said and "tensor" not in said
 
 
 def compares(match: Match) -> bool:

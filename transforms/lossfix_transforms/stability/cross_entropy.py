@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import has_one_axis
+from lossfix.rules.conditions import has_one_axis, negated
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.usage import is_number
 
 x, y = Var("x"), Var("y")
 axis, one_axis = AttrVar("axis"), AttrVar("one_axis")
@@ -25,6 +26,7 @@ RULE = Rule(
         ),
     ),
     contract=Exact(),
+    when=negated(is_number("y")),
     message=(
         "this cross entropy is NaN once a class with label 0 lies 88 below the largest " "logit"
     ),
