@@ -20,7 +20,7 @@ _MAY_SPEAK = re.compile("|".join([*sorted(_LOSS_WORDS), *(b for _, b in _LOSS_PA
 
 _METRIC_WORDS = frozenset(
     "metric metrics accuracy acc score scores precision recall auc evaluate evaluation eval psnr "
-    "ssim coef coefficient monitor plot test iou f1 map ndcg mrr".split()
+    "ssim coef coefficient wer cer levenshtein edit monitor plot test iou f1 map ndcg mrr".split()
 )
 _PREDICTION_WORDS = frozenset(
     "pred preds predict prediction predictions predicted logit logits output outputs out prob "
@@ -102,6 +102,11 @@ _EXPLANATION_WORDS = frozenset(
 )
 
 
+def speaks_of_preparation(name: str) -> bool:
+    """A name of a file or a folder that makes data ready."""
+    return bool({"preprocessing", "preprocess", "augmentation"} & set(words(name)))
+
+
 def speaks_of_density(name: str) -> bool:
     """A name of what is small by nature and added up: a divergence, an entropy, a log density."""
     found = words(name)
@@ -151,7 +156,7 @@ _SETTING_WORDS = frozenset(
     "rank name dtype reduction config params hparams hyperparameters hyperparams options seed "
     "threshold depth classes dim dims shape shapes height width factor training self cls clip "
     "flags counts count frequency frequencies microbatches stride strides "
-    "anchor anchors".split()
+    "anchor anchors ratio fraction".split()
 )
 _TRUTH_WORDS = frozenset("true label labels target targets gt truth ytrue".split())
 _WHOLE_WORDS = frozenset("length lengths ids idx index indices".split())

@@ -19,6 +19,7 @@ from lossfix.graph.conventions import (
 from lossfix.graph.express import is_shape
 from lossfix.graph.flags import complex_code, detached_code, has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
+from lossfix.graph.names import dotted
 from lossfix.graph.nodes import (
     CALLABLE,
     CONST,
@@ -70,6 +71,9 @@ _LOOKED_UP = {
     "SparseTensor": 1,
 }
 """Calls that only look up, or place, values: where those usually stand among the arguments."""
+
+_GIVES_ARRAYS = frozenset({"predict_on_batch", "predict_proba"})
+"""Methods of models that give arrays."""
 
 _RANGES = frozenset({"range", "arange"})
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
@@ -200,6 +204,8 @@ class Facts:
                 return not _is_frozen(node)
             if _is_of_a_layer(node):
                 return True
+            if tail in _GIVES_ARRAYS or (tail == "predict" and _by_batches(node)):
+                return False
             if (
                 not node.args
                 or tail in _RANGES
@@ -410,7 +416,9 @@ class Facts:
             for node in reached((*self.unit.results, *self.unit.nodes)):
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
-                elif node.op == "log" and not self._is_a_scale(node.args[0]):
+                elif node.op == "log" and not (
+                    self._is_a_scale(node.args[0]) or _is_of_a_scale(node)
+                ):
                     *_, last = _views(node.args[0])
                     if last.op == INPUT and speaks_of_prediction(last.name):
                         self._likely.add(last.number)
@@ -526,6 +534,14 @@ def _is_a_layer_of_old(node: Node) -> bool:
     return above.rpartition(".")[2] in ("layers", "slim") and speaks_of_model(tail)
 
 
+def _by_batches(node: Node) -> bool:
+    """`model.predict(x, batch_size=32)`: Keras collects an array."""
+    code = node.origin.code if node.origin is not None else None
+    return isinstance(code, ast.Call) and any(
+        k.arg in ("batch_size", "verbose", "steps") for k in code.keywords
+    )
+
+
 def _is_settled(node: Node) -> bool:
     """A number, a name from outside, a variable that is not trained, what some call has set."""
     if node.op == OPAQUE:
@@ -554,6 +570,14 @@ def _is_frozen(node: Node) -> bool:
         k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
         for k in code.keywords
     )
+
+
+def _is_of_a_scale(node: Node) -> bool:
+    """`log(scales)`: the text calls the argument a scale, in whatever function."""
+    code = node.origin.code if node.origin is not None else None
+    if not isinstance(code, ast.Call) or not code.args:
+        return False
+    return speaks_of_scale((dotted(code.args[0]) or "").rpartition(".")[2])
 
 
 def _viewed_inputs(node: Node) -> set[int]:

@@ -12,6 +12,7 @@ from lossfix.graph.conventions import (
     speaks_of_explanation,
     speaks_of_loss,
     speaks_of_metric,
+    speaks_of_preparation,
     speaks_of_test,
     speaks_of_untrained,
     words,
@@ -55,11 +56,13 @@ def is_test(place: Place) -> bool:
 
 
 def explains(place: Place, path: str) -> bool:
-    """Whether names say that a function explains a model: the gradients it takes train nothing."""
+    """Whether names say that a function explains a model, or prepares data: the gradients that it
+    takes train nothing."""
     owner = place.owner.name if place.owner is not None else ""
     folder, file = os.path.split(path)
-    around = (place.tree.name, place.parent or "", owner, file, os.path.basename(folder))
-    return any(map(speaks_of_explanation, around))
+    around = (file, os.path.basename(folder))
+    names = (place.tree.name, place.parent or "", owner, *around)
+    return any(map(speaks_of_explanation, names)) or any(map(speaks_of_preparation, around))
 
 
 def _is_said_to_be_hard(place: Place) -> bool:
@@ -91,8 +94,10 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
             return Kind.METRIC
         if of_loss and _MEASURES & set(words(name)):
             return Kind.METRIC
-        if of_loss:
-            return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
+    elif "accuracy" in words(name):
+        return Kind.METRIC
+    if owner is not None and of_loss:
+        return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
     if _stands_among_metrics(index.path):
         return Kind.METRIC
     if speaks_of_loss(name):

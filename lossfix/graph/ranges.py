@@ -261,6 +261,10 @@ class Ranges:
         """The range of a branch once more, with what its condition tells."""
         if node.number in given:
             return given[node.number]
+        if given and depth and node.op == JOIN and node.name != LOOP:
+            return hull(
+                *(self._again(arg, self.of(arg), given, fmt, depth - 1) for arg in node.args)
+            )
         if not given or not depth or node.op not in ELEMENTWISE:
             return found  # a condition tells of one element, and a sum is of them all
         own = self.format_of(node)

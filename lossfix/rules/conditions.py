@@ -8,7 +8,7 @@ from typing import Literal
 from lossfix.graph.conventions import speaks_of_count, words
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import POSITIVE, Interval, point
-from lossfix.graph.nodes import CONST, FREE, INPUT, OPAQUE, Dynamic, Node, Role, reached
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Dynamic, Node, Role, reached
 from lossfix.graph.ranges import ELEMENTWISE
 from lossfix.graph.relations import is_minus_its_max
 from lossfix.rules.operands import operands
@@ -210,12 +210,23 @@ def meets(match: Match) -> bool:
     if fixed.op != CONST:
         return False
     ranges, at = match.facts.ranges(), match.facts.interval(fixed)
+    opposite = _opposite_steps(match)
 
     def same(node: Node) -> bool:
         known = {leaf.number: POSITIVE for leaf in node.walk() if _is_open(leaf, match)}
         known[moving.number] = at
+        if moving.op == "abs":
+            known[moving.args[0].number] = at
         first, second = (
-            ranges.given(node, {**known, match.root.number: point(step)}) for step in (0.0, 1.0)
+            ranges.given(
+                node,
+                {
+                    **known,
+                    **{number: point(1.0 - step) for number in opposite},
+                    match.root.number: point(step),
+                },
+            )
+            for step in (0.0, 1.0)
         )
         return first == second and first.low == first.high
 
@@ -224,10 +235,41 @@ def meets(match: Match) -> bool:
             return True
         users = list(_uses(match, node.number))
         return bool(depth and users) and all(
-            user.op in ELEMENTWISE and settles(user, depth - 1) for user in users
+            (user.op in ELEMENTWISE or user.op == JOIN) and settles(user, depth - 1)
+            for user in users
         )
 
     return settles(match.root, _MOST_STEPS)
+
+
+def _opposite_steps(match: Match) -> list[int]:
+    """The value numbers of the steps that are 1 where the matched one is 0."""
+    condition = next((n for n in match.interior if n.op in _SIDES), None)
+    if condition is None:
+        return []
+    strict, low, high = _sides(condition)
+    return [
+        node.number
+        for node in match.unit.nodes
+        if node.op == "cast"
+        and node.args[0].op in _SIDES
+        and _sides(node.args[0]) == (not strict, high, low)
+    ]
+
+
+def _sides(condition: Node) -> tuple[bool, int, int]:
+    """Whether a comparison is strict, and the value numbers of what is to be less and more."""
+    strict, rises = _SIDES[condition.op]
+    low, high = (arg.number for arg in (condition.args if rises else condition.args[::-1]))
+    return strict, low, high
+
+
+_SIDES = {
+    "less": (True, True),
+    "less_equal": (False, True),
+    "greater": (True, False),
+    "greater_equal": (False, False),
+}
 
 
 def _is_open(leaf: Node, match: Match) -> bool:

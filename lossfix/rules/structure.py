@@ -7,8 +7,9 @@ import re
 import struct
 from collections.abc import Container, Iterator, Sequence
 
+from lossfix.graph.conventions import role_of, speaks_of_prediction
 from lossfix.graph.express import is_shape
-from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Unit, reached
+from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Role, Unit, reached
 from lossfix.rules.operands import factors, operands
 from lossfix.rules.pattern import Condition, Match
 from lossfix.source.trees import nodes_in
@@ -318,7 +319,21 @@ def _is_bent(node: Node) -> bool:
     node = stripped(node)
     if node.op == "sub" and _is_one(node.args[0]):
         return _is_share(stripped(node.args[1]))
+    if node.op in ("square", "abs") and _says_nothing(node.args[0]):
+        return False
     return node.op in ("square", "abs", "relu") or _is_share(node)
+
+
+def _says_nothing(node: Node) -> bool:
+    """A parameter, or a part of one, that no name calls a prediction or a label: a spacing, say."""
+    node = stripped(node)
+    while node.op == OPAQUE and node.name == "[]":
+        node = stripped(node.args[0])
+    return (
+        node.op == INPUT
+        and role_of(node.name, False) is Role.PREDICTION
+        and not (speaks_of_prediction(node.name))
+    )
 
 
 def _is_share(node: Node) -> bool:

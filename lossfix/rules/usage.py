@@ -14,6 +14,7 @@ from lossfix.graph.conventions import (
     words,
 )
 from lossfix.graph.express import is_random, is_shape
+from lossfix.graph.names import is_framework
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
 from lossfix.rules.operands import factors
 from lossfix.rules.pattern import Condition, Match
@@ -33,12 +34,19 @@ def may_be_trained(match: Match) -> bool:
         return False
     if isinstance(unit.tree, ast.FunctionDef) and _is_of_arrays(unit.tree):
         return False
+    if not (unit.keras or any(map(_is_of_framework, unit.nodes))):
+        return False
     if unit.keras or unit.kind is Kind.HELPER or facts.sites or unit.trained:
         return True
     return any(map(says_prediction, unit.inputs)) or any(map(facts.smooth, unit.results))
 
 
 _ARRAYS = frozenset({"ndarray", "float"})
+
+
+def _is_of_framework(node: Node) -> bool:
+    """Whether the text computes the value by a framework, and not by NumPy or operators alone."""
+    return node.api not in ("", "numpy") or (node.op == OPAQUE and is_framework(node.name))
 
 
 def _is_of_arrays(tree: ast.FunctionDef) -> bool:
@@ -409,6 +417,15 @@ def is_called(name: str, *spoken: str) -> Condition:
     return holds
 
 
+def is_surely_predicted(name: str) -> Condition:
+    """A part of the value has a name that can only mean a prediction, or is made by a layer."""
+    return lambda match: any(
+        (part.op == INPUT and says_prediction(part.name)) or part.op == "variable"
+        for part in _contents(match.values[name])
+        if match.facts.varied(part)
+    )
+
+
 def is_scale(name: str) -> Condition:
     """The code calls the value a scale, a spread or a rate, and no probability."""
     return lambda match: any(map(speaks_of_scale, _names_of(match.values[name], match)))
@@ -441,6 +458,17 @@ def is_target(match: Match) -> bool:
         return True
     targets = (d.value for d in match.unit.definitions if "target" in words(d.name))
     return any(match.root.number in {n.number for n in each.walk()} for each in targets)
+
+
+def is_mask_on_purpose(match: Match) -> bool:
+    """The code calls what it makes of the value a mask or a weight, and a gradient goes to the
+    loss beside it."""
+    named = (
+        d.value for d in match.unit.definitions if {"mask", "masks", "weight"} & set(words(d.name))
+    )
+    if not any(_holds(value, match.root) for value in named):
+        return False
+    return any(map(match.facts.smooth, match.unit.results))
 
 
 def _is_given_beside(match: Match) -> bool:

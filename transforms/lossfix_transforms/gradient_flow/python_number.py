@@ -7,7 +7,7 @@ from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import may_be_trained
+from lossfix.rules.usage import is_surely_predicted, may_be_trained
 
 x = Var("x")
 
@@ -16,7 +16,7 @@ RULE = Rule(
     name="python-number",
     catalogue=("C03",),
     summary="float(x) and x.item() become x; int(x) is reported",
-    rewrites=(Rewrite(ops.to_float(x), x), Rewrite(ops.to_int(x))),
+    rewrites=(Rewrite(ops.to_float(x), x), Rewrite(ops.to_int(x), None, is_surely_predicted("x"))),
     contract=Meaning(
         changes="the gradient goes through this value too, instead of taking it for a constant",
         keeps="the value",

@@ -21,7 +21,7 @@ from lossfix.rules.conditions import (
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
-from lossfix.rules.usage import is_target
+from lossfix.rules.usage import is_mask_on_purpose, is_target
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     KEEPS_THE_VALUE,
@@ -74,7 +74,7 @@ RULE = Rule(
     when=all_of(
         any_of(varied("x"), varied("t")),
         one_settled("x", "t"),
-        negated(any_of(tilts, meets, is_guard, is_target)),
+        negated(any_of(tilts, meets, is_guard, is_target, is_mask_on_purpose)),
     ),
     message="a hard threshold on the predictions has no gradient",
     why=(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, near, varied
+from lossfix.rules.conditions import all_of, near, negated, varied
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.usage import is_scale
 
 x = Var("x")
 
@@ -18,7 +19,7 @@ RULE = Rule(
     rewrites=(Rewrite(ops.log(ops.square(x)), 2 * ops.log(ops.abs(x))),),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), near("x", 0.0)),
+    when=all_of(varied("x"), near("x", 0.0), negated(is_scale("x"))),
     message="x ** 2 is 0 for |x| below 1e-19 already, and its logarithm -inf",
     why=(
         "In float32 the square of 1e-23 is 0, its logarithm -inf and the gradient NaN, where "
