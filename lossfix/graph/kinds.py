@@ -76,6 +76,23 @@ def _is_said_to_be_hard(place: Place) -> bool:
     return hard or said.split()[:1] == ["metric"]
 
 
+def _kind_by_class(place: Place) -> Kind | None:
+    """The kind of a method, where its class tells."""
+    owner, name = place.owner, place.tree.name
+    if owner is None:
+        return None
+    bases = [dotted(base) or "" for base in owner.tree.bases]
+    of_loss = any(map(speaks_of_loss, (owner.name, *bases)))
+    aside = any("callback" in base.lower() for base in owner.bases)
+    if aside or any(base.endswith("Metric") for base in bases):
+        return Kind.METRIC
+    if not of_loss:
+        return Kind.METRIC if any(map(speaks_of_metric, (owner.name, *bases))) else None
+    if _MEASURES & set(words(name)):
+        return Kind.METRIC
+    return Kind.LOSS if is_keras_pair(place) or is_loss_method(name) else Kind.CODE
+
+
 def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     """The kind of a function as far as names tell, given the roles of its parameters."""
     name = place.tree.name
@@ -83,21 +100,11 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     owner = place.owner
     if is_test(place) or _is_said_to_be_hard(place):
         return Kind.METRIC
-    if owner is not None and any("callback" in base.lower() for base in owner.bases):
+    of_class = _kind_by_class(place)
+    if of_class is not None:
+        return of_class
+    if owner is None and "accuracy" in words(name):
         return Kind.METRIC
-    if owner is not None:
-        about = [owner.name, *(dotted(base) or "" for base in owner.tree.bases)]
-        of_loss = any(speaks_of_loss(a) for a in about)
-        if any(speaks_of_metric(a) for a in about) and not of_loss:
-            return Kind.METRIC
-        if any(base.endswith("Metric") for base in about[1:]):
-            return Kind.METRIC
-        if of_loss and _MEASURES & set(words(name)):
-            return Kind.METRIC
-    elif "accuracy" in words(name):
-        return Kind.METRIC
-    if owner is not None and of_loss:
-        return Kind.LOSS if keras or is_loss_method(name) else Kind.CODE
     if _stands_among_metrics(index.path):
         return Kind.METRIC
     if speaks_of_loss(name):
