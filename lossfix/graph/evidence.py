@@ -69,7 +69,9 @@ class Evidence:
         self._image = image
         self._found: dict[tuple[int, End], tuple[Node, tuple[Witness, ...]]] = {}
         self._moving: dict[int, tuple[Node, bool]] = {}
+        self._causes: dict[tuple[int, End], tuple[Node, Node | None]] = {}
         self._depth = 0
+        self._height = 0
         self._leaves: dict[int, tuple[Node, frozenset[tuple[int, tuple[str, ...]]]]] = {}
 
     # what is asked
@@ -97,9 +99,20 @@ class Evidence:
             for way in self.witnesses(node, end)
         )
 
-    def bound_by(self, node: Node, end: End, depth: int = _DEEPEST) -> Node | None:
+    def bound_by(self, node: Node, end: End) -> Node | None:
+        key = (id(node), end)
+        if key not in self._causes:
+            if self._height == _DEEPEST:
+                return None
+            self._causes[key] = (node, None)  # a value met again below itself
+            self._height += 1
+            self._causes[key] = (node, self._cause(node, end))
+            self._height -= 1
+        return self._causes[key][1]
+
+    def _cause(self, node: Node, end: End) -> Node | None:
         value = getattr(self._of(node), end)
-        if not depth or (node.op in (INPUT, FREE) and math.isinf(value)):
+        if node.op in (INPUT, FREE) and math.isinf(value):
             return None
         if node.op in (CONST, INPUT, FREE):
             return node
@@ -113,7 +126,7 @@ class Evidence:
                 if at == "low" or at == "high":
                     sources.append((arg, at))
         known = [s for s in sources if s[0].op != CONST]
-        causes = (self.bound_by(*s, depth - 1) for s in known)
+        causes = (self.bound_by(*s) for s in known)
         cause = next((each for each in causes if each is not None), None)
         if cause is not None:
             return cause
