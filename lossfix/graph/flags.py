@@ -9,7 +9,7 @@ from lossfix.graph.conventions import speaks_of_untrained
 from lossfix.graph.names import dotted
 from lossfix.source.trees import nodes_in
 
-_TRAINING = frozenset({"training", "is_training", "is_train", "train"})
+_TRAINING = frozenset({"training", "is_training", "is_train", "train", "is_tensor"})
 _ARRAY_BACKENDS = frozenset({"python", "numpy", "np"})
 
 
@@ -151,9 +151,10 @@ def _is_with(node: ast.With, called: str) -> bool:
 
 
 def _untrained_branch(node: ast.If | ast.IfExp) -> Iterator[ast.AST]:
-    """The body of `if not training`, and the `else` of `if training`."""
+    """The body of `if not training`, and the `else` of `if training` or `if is_tensor(x)`."""
     negated = isinstance(node.test, ast.UnaryOp) and isinstance(node.test.op, ast.Not)
     flag = node.test.operand if isinstance(node.test, ast.UnaryOp) else node.test
+    flag = flag.func if isinstance(flag, ast.Call) else flag
     if (dotted(flag) or "").rpartition(".")[2] not in _TRAINING:
         return
     branch = node.body if negated else node.orelse

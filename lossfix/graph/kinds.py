@@ -103,7 +103,7 @@ def kind_of(place: Place, index: Index, roles: Sequence[Role]) -> Kind:
     of_class = _kind_by_class(place)
     if of_class is not None:
         return of_class
-    if owner is None and "accuracy" in words(name):
+    if owner is None and "accuracy" in words(name) and "loss" not in words(name):
         return Kind.METRIC
     if _stands_among_metrics(index.path):
         return Kind.METRIC

@@ -202,7 +202,7 @@ class Ranges:
                 return ANYTHING
             return hull(*args) if args else UNKNOWN
         if node.op == OPAQUE:
-            return call_range(node, args, fmt)
+            return self._chosen(node, call_range(node, args, fmt))
         if node.op == "cast":
             return cast(args[0], _dtype(node), self._source(node.args[0]), fmt)
         if node.op in ("where", "np_where"):
@@ -232,6 +232,13 @@ class Ranges:
                 found = _both(found, self._taken(branch, again, fmt))
             parts.append(found)
         return hull(*parts) if parts else hull(*args[1:])
+
+    def _chosen(self, node: Node, found: Interval) -> Interval:
+        """The entries of `x[x < 18]`: those that the condition allows."""
+        if node.name != "[]" or len(node.args) != 2:
+            return found
+        given = self._given(node.args[1], True)
+        return _both(found, given.get(node.args[0].number, found))
 
     def _given(self, condition: Node, taken: bool) -> dict[int, Interval]:
         """What a condition tells of values, by value number, where it holds or does not."""

@@ -31,6 +31,9 @@ POSITIONAL = frozenset("cast reshape transpose one_hot expand_dims tile".split()
 BY_NAME = frozenset("softmax_xent sparse_softmax_xent sigmoid_xent".split())
 """Ops whose arguments are written with their names: TensorFlow 1 takes them in no other way."""
 
+_MOST_AGAIN = 100
+"""Operations that a fix writes again where no name holds them: nobody reads more."""
+
 NEVER_AGAIN = frozenset(
     "argmax argmin argsort count_nonzero cumsum histogram squeeze l2_normalize matmul "
     "variable".split()
@@ -130,6 +133,7 @@ class _Builder:
         self._bound: dict[Term, Snippet] = {}
         self._copied: set[Term] = set()
         self._taken: set[str] | None = None
+        self._again = 0  # how many operations are written again
         self._module = module
         self._tree = finding.unit.tree
         assert self.match.after is not None
@@ -246,7 +250,8 @@ class _Builder:
             return found
         if node.op == "const" and not isinstance(node.value, str):
             return snippet.literal(node.value)
-        if node.op in OPS and node.op not in NEVER_AGAIN:
+        self._again += 1
+        if node.op in OPS and node.op not in NEVER_AGAIN and self._again <= _MOST_AGAIN:
             return self._emit(node.op, [self.operand(arg) for arg in node.args], node.attrs)
         raise opaque_operand(node)
 
