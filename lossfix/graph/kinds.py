@@ -20,6 +20,7 @@ from lossfix.graph.conventions import (
 from lossfix.graph.index import Index, Place
 from lossfix.graph.names import dotted
 from lossfix.graph.nodes import Kind, Role
+from lossfix.source.trees import nodes_in
 
 _ENTRY_POINTS = frozenset({"evaluate", "compute", "calculate", "apply"})
 """What the one function of a file of losses is often called."""
@@ -55,14 +56,24 @@ def is_test(place: Place) -> bool:
     )
 
 
-def explains(place: Place, path: str) -> bool:
-    """Whether names say that a function explains a model, or prepares data: the gradients that it
-    takes train nothing."""
+def trains_nothing(place: Place, index: Index) -> bool:
+    """Whether names say that a function explains a model, or prepares data, in a file that moves
+    no weights: the gradients that it takes train nothing."""
     owner = place.owner.name if place.owner is not None else ""
-    folder, file = os.path.split(path)
+    folder, file = os.path.split(index.path)
     around = (file, os.path.basename(folder))
     names = (place.tree.name, place.parent or "", owner, *around)
-    return any(map(speaks_of_explanation, names)) or any(map(speaks_of_preparation, around))
+    aside = any(map(speaks_of_explanation, names)) or any(map(speaks_of_preparation, around))
+    return aside and not _moves_weights(index)
+
+
+def _moves_weights(index: Index) -> bool:
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in _STEPS for node in nodes_in(index.tree)
+    )
+
+
+_STEPS = frozenset({"apply_gradients", "minimize"})
 
 
 def _is_said_to_be_hard(place: Place) -> bool:

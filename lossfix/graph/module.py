@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from lossfix.graph.conventions import role_of, speaks_of_loss, speaks_of_prediction
 from lossfix.graph.index import Index, Place, defaults_of, index_of, is_static
-from lossfix.graph.kinds import explains, is_called_by_keras, is_test, kind_of
+from lossfix.graph.kinds import is_called_by_keras, is_test, kind_of, trains_nothing
 from lossfix.graph.lift import Lifter
 from lossfix.graph.names import ambiguous_names, is_framework
 from lossfix.graph.nodes import CALLABLE, CONST, FREE, INPUT, OPAQUE, Frame, Kind, Node, Role, Unit
@@ -196,7 +196,7 @@ class Module:
         inputs = self._parameters(place)
         kind = kind_of(place, self.index, self._roles(place))
         results = _results(lifter) or tuple(_kept(lifter, place))
-        aside = is_test(place) or explains(place, self.index.path)
+        aside = is_test(place) or trains_nothing(place, self.index)
         if (lifter.sinks or not lifter.results) and results and not aside:
             kind = Kind.LOSS
         if kind is not Kind.CODE and not _uses_framework(lifter):

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from lossfix.graph.conventions import speaks_of_loss
 from lossfix.graph.index import Index, Place
-from lossfix.graph.kinds import explains, is_test, kind_of, may_be_loss, stands_among_losses
+from lossfix.graph.kinds import is_test, kind_of, may_be_loss, stands_among_losses, trains_nothing
 from lossfix.graph.module import MODULE_LEVEL
 from lossfix.graph.nodes import Kind
 from lossfix.graph.vocabulary import OPS, resolve
@@ -138,7 +138,7 @@ class Words:
         for name, place in index.places.items():
             by_name = may_be_loss(place, index)
             part = Spelled("" if by_name or not (sinks or needs) else _text_of(place, text))
-            trains = sinks and not (is_test(place) or explains(place, index.path))
+            trains = sinks and not (is_test(place) or trains_nothing(place, index))
             if by_name or (trains and self._may_train(part)):
                 if not _is_metric(place, index) or (
                     trains and _trains_by_the_way(Spelled(_text_of(place, text)))
