@@ -20,7 +20,8 @@ _MAY_SPEAK = re.compile("|".join([*sorted(_LOSS_WORDS), *(b for _, b in _LOSS_PA
 
 _METRIC_WORDS = frozenset(
     "metric metrics accuracy acc score scores precision recall auc evaluate evaluation eval psnr "
-    "ssim coef coefficient wer cer levenshtein edit monitor plot test iou f1 map ndcg mrr".split()
+    "sensitivity specificity gmeasure tpr fpr concordance spearman spearmanr ssim coef coefficient "
+    "wer cer levenshtein edit monitor plot test iou f1 map ndcg mrr".split()
 )
 _PREDICTION_WORDS = frozenset(
     "pred preds predict prediction predictions predicted logit logits output outputs out prob "

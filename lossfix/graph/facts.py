@@ -72,8 +72,10 @@ _LOOKED_UP = {
 }
 """Calls that only look up, or place, values: where those usually stand among the arguments."""
 
-_GIVES_ARRAYS = frozenset({"predict_on_batch", "predict_proba"})
-"""Methods of models that give arrays."""
+_GIVES_ARRAYS = frozenset(
+    "predict_on_batch predict_proba batch_get_value get_value get_weights".split()
+)
+"""What gives arrays: methods of models, and of backends."""
 
 _RANGES = frozenset({"range", "arange"})
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})

@@ -207,7 +207,7 @@ class Ranges:
             return cast(args[0], _dtype(node), self._source(node.args[0]), fmt)
         if node.op in ("where", "np_where"):
             return hull(args[1], args[2])
-        return apply(node.op, args, fmt)
+        return self._chosen(node, apply(node.op, args, fmt))
 
     def image(self, node: Node, args: Sequence[Interval]) -> Interval:
         """What the node would be if its arguments were within `args`."""
@@ -235,7 +235,7 @@ class Ranges:
 
     def _chosen(self, node: Node, found: Interval) -> Interval:
         """The entries of `x[x < 18]`: those that the condition allows."""
-        if node.name != "[]" or len(node.args) != 2:
+        if len(node.args) != 2 or (node.op, node.name) not in _SELECTIONS:
             return found
         given = self._given(node.args[1], True)
         return _both(found, given.get(node.args[0].number, found))
@@ -289,6 +289,7 @@ _COMPARISONS: Mapping[str, tuple[str, str]] = {
     "equal": ("==", "!="),
     "not_equal": ("!=", "=="),
 }
+_SELECTIONS = ((OPAQUE, "[]"), ("boolean_mask", ""))
 _MIRRORED = {">": "<", "<": ">", ">=": "<=", "<=": ">=", "==": "==", "!=": "!="}
 ELEMENTWISE = frozenset(
     "add sub mul div neg pow mod floordiv divide_no_nan multiply_no_nan xlogy logaddexp square "

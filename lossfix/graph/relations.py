@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lossfix.graph.formats import Format
 from lossfix.graph.intervals import Interval, maximum, minimum, point
-from lossfix.graph.nodes import CONST, Node
+from lossfix.graph.nodes import CONST, OPAQUE, Node
 
 _GRADIENTLESS = frozenset({"stop_gradient", "identity"})
 _RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze", "tile"}
@@ -110,7 +110,8 @@ def _is_peak(shift: Node, value: Node, ops: tuple[str, ...]) -> bool:
 def is_minus_its_max(node: Node) -> bool:
     """`x - max(x)`, the usual guard before an exponential; divided by a temperature or not."""
     node = _unwrapped(node)
-    if node.op == "div":
+    patched = node.op == OPAQUE and len(node.args) == 1  # as nan_to_zero(x - max(x))
+    if node.op == "div" or patched:
         return is_minus_its_max(node.args[0])
     if node.op == "mul":
         return any(is_minus_its_max(arg) for arg in node.args)
