@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lossfix.graph.formats import Format
 from lossfix.graph.intervals import Interval, maximum, minimum, point
-from lossfix.graph.nodes import CONST, OPAQUE, Node
+from lossfix.graph.nodes import CALLABLE, CONST, OPAQUE, Node
 
 _GRADIENTLESS = frozenset({"stop_gradient", "identity"})
 _RESHAPED = _GRADIENTLESS | {"expand_dims", "reshape", "squeeze", "tile"}
@@ -110,8 +110,10 @@ def _is_peak(shift: Node, value: Node, ops: tuple[str, ...]) -> bool:
 def is_minus_its_max(node: Node) -> bool:
     """`x - max(x)`, the usual guard before an exponential; divided by a temperature or not."""
     node = _unwrapped(node)
-    patched = node.op == OPAQUE and len(node.args) == 1  # as nan_to_zero(x - max(x))
-    if node.op == "div" or patched:
+    if node.op == OPAQUE:  # a function that patches it, as nan_to_zero(x - max(x))
+        given = [arg for arg in node.args if arg.op != CALLABLE]
+        return len(given) == 1 and is_minus_its_max(given[0])
+    if node.op == "div":
         return is_minus_its_max(node.args[0])
     if node.op == "mul":
         return any(is_minus_its_max(arg) for arg in node.args)

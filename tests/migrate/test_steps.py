@@ -243,9 +243,9 @@ def test_a_damaged_journal_is_one_line(lossfix, repository):
 
 @pytest.mark.tensorflow
 def test_only_what_shows_when_it_is_run_is_written_where_that_is_asked_for(lossfix, tmp_path):
-    """Both are logarithms of a sigmoid; the second one's is never far from a half."""
+    """Both are logarithms of a sigmoid; the argument of the second one is between -1 and 1."""
     sharp = HEAD + loss("sharp_loss", "tf.math.log(tf.sigmoid(y_true * y_pred))")
-    flat = HEAD + loss("flat_loss", "tf.math.log(tf.sigmoid(1e-3 * tf.tanh(y_pred)))")
+    flat = HEAD + loss("flat_loss", "tf.math.log(tf.sigmoid(y_pred / (1.0 + tf.abs(y_pred))))")
     (tmp_path / "sharp.py").write_text(sharp)
     (tmp_path / "flat.py").write_text(flat)
     asked = ("migrate", tmp_path, "-j", "1", "--select", "LF106", "--confirmed")
