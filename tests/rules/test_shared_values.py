@@ -4,6 +4,7 @@ import signal
 from contextlib import contextmanager
 
 import pytest
+
 from lossfix.rules.find import find
 from lossfix.rules.registry import all_rules
 
