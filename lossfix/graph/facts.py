@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator, Sequence
 
 from lossfix.graph.call_ranges import operand
@@ -19,13 +18,20 @@ from lossfix.graph.conventions import (
 from lossfix.graph.express import is_shape
 from lossfix.graph.flags import complex_code, detached_code, has_own_gradient, untrained_code
 from lossfix.graph.intervals import NONNEGATIVE, POSITIVE, UNIT, UNKNOWN, Interval, hull
-from lossfix.graph.names import dotted
+from lossfix.graph.made import (
+    gives_arrays,
+    is_a_layer_of_old,
+    is_frozen,
+    is_of_a_layer,
+    is_of_a_scale,
+    is_of_a_setting,
+    is_settled,
+)
 from lossfix.graph.nodes import (
     CALLABLE,
     CONST,
     FREE,
     INPUT,
-    JOIN,
     OPAQUE,
     Call,
     Kind,
@@ -35,6 +41,7 @@ from lossfix.graph.nodes import (
     reached,
 )
 from lossfix.graph.ranges import Ranges
+from lossfix.graph.ranks import Ranks
 from lossfix.graph.returned import named_parts
 
 _STOPS = frozenset({"stop_gradient", "ones_like", "zeros_like"})
@@ -72,10 +79,6 @@ _LOOKED_UP = {
 }
 """Calls that only look up, or place, values: where those usually stand among the arguments."""
 
-_GIVES_ARRAYS = frozenset(
-    "predict_on_batch predict_proba batch_get_value get_value get_weights".split()
-)
-"""What gives arrays: methods of models, and of backends."""
 
 _RANGES = frozenset({"range", "arange"})
 _BEGINNINGS = frozenset({INPUT, FREE, OPAQUE, CALLABLE, "variable"})
@@ -86,17 +89,6 @@ _LEEWAY = 1e3  # how far below its default a setting is expected
 _VIEWS = frozenset(
     "reshape squeeze expand_dims transpose flatten tile column column_kept cast".split()
 )
-_ELEMENTWISE_RANK = frozenset(
-    "add sub mul div pow maximum minimum squared_difference divide_no_nan where greater "
-    "greater_equal less less_equal equal not_equal clip xlogy logaddexp mod atan2 logical_and "
-    "logical_or".split()
-)
-_SAME_RANK = frozenset(
-    "neg exp log expm1 log1p sqrt square abs sign sigmoid log_sigmoid softplus tanh relu sin cos "
-    "erf erfc sinh cosh atanh round floor ceil cast stop_gradient softmax log_softmax column_kept "
-    "ones_like zeros_like l2_normalize cumsum cumprod is_nan is_finite is_inf logical_not".split()
-)
-_REDUCTIONS = frozenset("sum mean max min prod logsumexp std variance".split())
 
 
 class Facts:
@@ -124,8 +116,7 @@ class Facts:
         self._untrained: frozenset[int] | None = None
         self._detached: frozenset[int] | None = None
         self._complex: frozenset[int] | None = None
-        self._offsets: dict[int, int | None] = {}
-        self._columns: dict[int, bool] = {}
+        self.ranks = Ranks(self.role)
 
     def role(self, node: Node) -> Role:
         """What a parameter stands for; one of a scope around the unit is a setting as a rule."""
@@ -184,7 +175,7 @@ class Facts:
             if self.role(node) is Role.LABEL:  # its name says so; only training it says otherwise
                 return any(value.number in facts.unit.trained for facts, value in given)
             by_callers = any(facts.varied(value) for facts, value in given)
-            settled = all(_is_settled(value) for _, value in given)
+            settled = all(is_settled(value) for _, value in given)
             if given and (
                 self.unit.kind is Kind.HELPER or (settled and not says_prediction(node.name))
             ):
@@ -203,23 +194,23 @@ class Facts:
         if node.op == OPAQUE:
             tail = node.name.rpartition(".")[2]
             if tail in _TRAINED:
-                return not _is_frozen(node)
-            if _is_of_a_layer(node):
+                return not is_frozen(node)
+            if is_of_a_layer(node):
                 return True
-            if tail in _GIVES_ARRAYS or (tail == "predict" and _by_batches(node)):
+            if gives_arrays(node):
                 return False
             if (
                 not node.args
                 or tail in _RANGES
                 or self._is_part_of_data(node)
-                or _is_of_a_setting(node)
+                or is_of_a_setting(node)
             ):
                 return False
             if tail == "gradient" and self._is_detached(node):
                 return False
             if not self.unit.inputs and speaks_of_model(tail):
                 return True
-            if _is_a_layer_of_old(node) and not self._is_made_of_parameters(node):
+            if is_a_layer_of_old(node) and not self._is_made_of_parameters(node):
                 return True
         made_of = node.args[:1] if node.name == "[]" else node.args
         return any(self.varied(arg) for arg in made_of)
@@ -419,7 +410,7 @@ class Facts:
                 if node.op == "sub" and node.args[0].op == CONST and node.args[0].value == 1:
                     self._likely |= _viewed_inputs(node.args[1])
                 elif node.op == "log" and not (
-                    self._is_a_scale(node.args[0]) or _is_of_a_scale(node)
+                    self._is_a_scale(node.args[0]) or is_of_a_scale(node)
                 ):
                     *_, last = _views(node.args[0])
                     if last.op == INPUT and speaks_of_prediction(last.name):
@@ -434,72 +425,6 @@ class Facts:
         numbers = {each.number for each in seen}
         held = (d.name for d in self.unit.definitions if d.value.number in numbers)
         return any(map(speaks_of_scale, held))
-
-    def rank_offset(self, node: Node) -> int | None:
-        """The rank, relative to the parameters of the loss; None where it is not known.
-
-        A number, and what has been reduced to one, broadcasts with everything: it has no offset
-        either.
-        """
-        if id(node) not in self._offsets:
-            self._offsets[id(node)] = None  # a loop's own value, met again below
-            self._offsets[id(node)] = self._offset(node)
-        return self._offsets[id(node)]
-
-    def _offset(self, node: Node) -> int | None:
-        if node.op == INPUT and self.role(node) is not Role.SETTING:
-            return 0
-        if node.op in _SAME_RANK:
-            return self.rank_offset(node.args[0])
-        if node.op in _ELEMENTWISE_RANK:
-            found = {self.rank_offset(arg) for arg in node.args if not self.scalar(arg)}
-            return found.pop() if len(found) == 1 else None
-        if node.op == "column":
-            return _shifted(self.rank_offset(node.args[0]), -1)
-        if node.op == "expand_dims":
-            return _shifted(self.rank_offset(node.args[0]), 1)
-        if node.op in _REDUCTIONS:
-            axis, kept = node.attrs.get("axis"), node.attrs.get("keepdims")
-            if isinstance(axis, int):
-                return _shifted(self.rank_offset(node.args[0]), 0 if kept else -1)
-        if node.op == JOIN:
-            found = {self.rank_offset(arg) for arg in node.args}
-            return found.pop() if len(found) == 1 else None
-        return None
-
-    def column(self, node: Node) -> bool:
-        """Whether the last axis has one entry: it was reduced and kept, or indexed by a slice."""
-        if id(node) not in self._columns:
-            self._columns[id(node)] = True  # a loop's own value, met again below
-            self._columns[id(node)] = self._is_column(node)
-        return self._columns[id(node)]
-
-    def _is_column(self, node: Node) -> bool:
-        if node.op in _SAME_RANK:
-            return node.op == "column_kept" or self.column(node.args[0])
-        if node.op in _REDUCTIONS:
-            return bool(node.attrs.get("keepdims")) and node.attrs.get("axis") in (None, -1)
-        if node.op in _ELEMENTWISE_RANK or node.op == JOIN:
-            wide = [arg for arg in node.args if not self.scalar(arg)]
-            return bool(wide) and all(map(self.column, wide))
-        return node.op == "expand_dims" and node.attrs.get("axis") == -1
-
-    def scalar(self, node: Node) -> bool:
-        """A number by construction: a constant, a setting, a reduction over everything."""
-        return all(map(self._may_be_number, reached((node,), _made_elementwise)))
-
-    def _may_be_number(self, node: Node) -> bool:
-        """Whether a value is a number if all that it is made of is one."""
-        if node.op == INPUT:
-            return self.role(node) is Role.SETTING
-        if node.op in _REDUCTIONS:
-            return node.attrs.get("axis") is None and not node.attrs.get("keepdims")
-        return node.op in (CONST, FREE) or (bool(node.args) and node.op != OPAQUE)
-
-
-def _made_elementwise(node: Node) -> Sequence[Node]:
-    """The arguments of what is a number if they are."""
-    return () if node.op in _REDUCTIONS or node.op in _BEGINNINGS else node.args
 
 
 def _passed_back(node: Node) -> Sequence[Node]:
@@ -522,66 +447,6 @@ def _conditions(node: Node) -> Sequence[Node]:
     return node.args[:1] if node.op == "where" else node.args
 
 
-def _is_of_a_layer(node: Node) -> bool:
-    """`Dense(8)(x)`: what a layer with weights gives, whatever it is given."""
-    if node.name == "inside the layer":
-        return True
-    layer = node.args[0].name.rpartition(".")[2] if node.name == "call" and node.args else ""
-    return layer[:1].isupper() and speaks_of_model(layer)
-
-
-def _is_a_layer_of_old(node: Node) -> bool:
-    """`tf.layers.dense(x, 8)`, `slim.conv2d(x, 8, 3)`: a call that makes its own weights."""
-    above, _, tail = node.name.rpartition(".")
-    return above.rpartition(".")[2] in ("layers", "slim") and speaks_of_model(tail)
-
-
-def _by_batches(node: Node) -> bool:
-    """`model.predict(x, batch_size=32)`: Keras collects an array."""
-    code = node.origin.code if node.origin is not None else None
-    return isinstance(code, ast.Call) and any(
-        k.arg in ("batch_size", "verbose", "steps") for k in code.keywords
-    )
-
-
-def _is_settled(node: Node) -> bool:
-    """A number, a name from outside, a variable that is not trained, what some call has set."""
-    if node.op == OPAQUE:
-        return not node.args or _is_frozen(node)
-    return node.op in (CONST, FREE)
-
-
-def _is_of_a_setting(node: Node) -> bool:
-    """`flags.loss_scale`: an attribute of a parameter, where no name speaks of predictions."""
-    return (
-        node.name.startswith(".")
-        and node.args[0].op == INPUT
-        and not speaks_of_prediction(node.args[0].name)
-        and not (holds_prediction(node.name[1:]) or node.name[1:] in _PARTS)
-    )
-
-
-_PARTS = frozenset("loc scale value values embedding embeddings real imag T".split())
-"""Attributes that hold what is trained, of objects with any name."""
-
-
-def _is_frozen(node: Node) -> bool:
-    """Whether a variable is made with `trainable=False`."""
-    code = node.origin.code if node.origin is not None else None
-    return isinstance(code, ast.Call) and any(
-        k.arg == "trainable" and isinstance(k.value, ast.Constant) and k.value.value is False
-        for k in code.keywords
-    )
-
-
-def _is_of_a_scale(node: Node) -> bool:
-    """`log(scales)`: the text calls the argument a scale, in whatever function."""
-    code = node.origin.code if node.origin is not None else None
-    if not isinstance(code, ast.Call) or not code.args:
-        return False
-    return speaks_of_scale((dotted(code.args[0]) or "").rpartition(".")[2])
-
-
 def _viewed_inputs(node: Node) -> set[int]:
     """The parameter that a value is a view of: reshaped, sliced, gathered."""
     *_, last = _views(node)
@@ -594,7 +459,3 @@ def _views(node: Node) -> Iterator[Node]:
     while node.op in _VIEWS or (node.op == OPAQUE and node.name == "[]"):
         node = node.args[0]
         yield node
-
-
-def _shifted(offset: int | None, by: int) -> int | None:
-    return None if offset is None else offset + by

@@ -7,10 +7,8 @@ import os
 from collections.abc import Iterator
 
 from lossfix.graph.conventions import (
-    role_of,
     says_prediction,
     speaks_of_density,
-    speaks_of_scale,
     words,
 )
 from lossfix.graph.express import is_random, is_shape
@@ -80,7 +78,7 @@ def weighs_itself(match: Match) -> bool:
     inner = {n.number for n in match.interior if n.op in _PROBABILITIES}
     todo = [match.root.number]
     while todo:
-        for user in _users(todo.pop(), match):
+        for user in users_of(todo.pop(), match):
             if user.op == "mul" and inner & {each.node.number for each in factors(user)[1]}:
                 return True
             if user.op in ("add", "sub", "neg"):
@@ -103,7 +101,7 @@ def is_fine(match: Match) -> bool:
     made_coarse = False
     while todo:
         number = todo.pop()
-        users = _users(number, match)
+        users = users_of(number, match)
         if not users or any(number == result.number for result in match.unit.results):
             return True
         for user in users:
@@ -120,7 +118,7 @@ def is_small_by_nature(match: Match) -> bool:
     unit = match.unit
     if unit.kind is not Kind.CODE:
         return True
-    held = (d.name for d in unit.definitions if _holds(d.value, match.root))
+    held = (d.name for d in unit.definitions if holds_part(d.value, match.root))
     path = match.root.origin.frame.home.path if match.root.origin is not None else ""
     return any(map(speaks_of_density, (unit.name, os.path.basename(path), *held)))
 
@@ -144,7 +142,7 @@ def stands_beside(name: str) -> Condition:
 def is_modulation(match: Match) -> bool:
     """A power of the value weighs what else varies, as in a focal loss, and nothing else is done
     with it: where it is near 0, so is the product."""
-    powers = _users(match.root.number, match)
+    powers = users_of(match.root.number, match)
     return bool(powers) and all(
         power.op in ("pow", "square")
         and power.args[0].number == match.root.number
@@ -157,7 +155,7 @@ def _only_weighs(power: Node, match: Match) -> bool:
     todo, seen = [power], {power.number}
     while todo:
         node = todo.pop()
-        users = _users(node.number, match)
+        users = users_of(node.number, match)
         further = [user for user in users if not _weighs(user, node, match)]
         if not users or any(user.op not in _HANDED_ON for user in further):
             return False
@@ -182,7 +180,7 @@ _COARSE = frozenset(
 
 def is_drawn_from(match: Match) -> bool:
     """All that is done with the value is to draw from it: -inf is a probability of 0 there."""
-    users = _users(match.root.number, match)
+    users = users_of(match.root.number, match)
     return bool(users) and all(u.op == OPAQUE and is_random(u.name) for u in users)
 
 
@@ -190,7 +188,7 @@ def is_straight_through(match: Match) -> bool:
     """`hard - stop_gradient(soft) + soft`: the value of the one, the gradient of the other."""
     todo = [match.root.number]
     while todo:
-        for user in _users(todo.pop(), match):
+        for user in users_of(todo.pop(), match):
             if user.op in ("add", "sub"):
                 if any(stripped_of_sign(arg).op == "stop_gradient" for arg in user.args):
                     return True
@@ -225,7 +223,7 @@ def carries_on(name: str) -> Condition:
 # what becomes of a value
 
 
-def _users(number: int, match: Match) -> list[Node]:
+def users_of(number: int, match: Match) -> list[Node]:
     """The values of the unit that are made of the one with this number."""
     return [user for user in match.unit.nodes if number in {arg.number for arg in user.args}]
 
@@ -241,7 +239,7 @@ def _is_counted(node: Node, match: Match, seen: set[int]) -> bool:
     if node.number in seen:
         return True
     seen.add(node.number)
-    users = _users(node.number, match)
+    users = users_of(node.number, match)
     return bool(users) and all(
         _adds_up(user, node, match) and _is_counted(user, match, seen) for user in users
     )
@@ -314,13 +312,13 @@ def of_tensors(name: str) -> Condition:
 
 
 def _of_tensors(node: Node, match: Match) -> bool:
-    parts = list(_contents(node))
+    parts = list(contents_of(node))
     return not any(part.op in (OPAQUE, JOIN) for part in parts) and any(
         part.op == INPUT and match.facts.role(part) is not Role.SETTING for part in parts
     )
 
 
-def _contents(node: Node) -> Iterator[Node]:
+def contents_of(node: Node) -> Iterator[Node]:
     """What a value is made of, shapes aside."""
     return reached((node,), lambda part: () if is_shape(part) else part.args)
 
@@ -343,7 +341,7 @@ def is_label(name: str) -> Condition:
     def holds(match: Match) -> bool:
         node = match.values[name]
         return not match.facts.varied(node) and any(
-            part.op == INPUT and match.facts.role(part) is Role.LABEL for part in _contents(node)
+            part.op == INPUT and match.facts.role(part) is Role.LABEL for part in contents_of(node)
         )
 
     return holds
@@ -400,86 +398,11 @@ def no_other_mean(match: Match) -> bool:
         if node.op == "mean" and match.facts.varied(node)
     ]
     inner = {part.number for part in match.root.walk()}
-    return all(node.number in inner or _holds(node, match.root) for node in means)
+    return all(node.number in inner or holds_part(node, match.root) for node in means)
 
 
-def _holds(node: Node, part: Node) -> bool:
+def holds_part(node: Node, part: Node) -> bool:
     return any(inner.number == part.number for inner in node.walk())
-
-
-def is_called(name: str, *spoken: str) -> Condition:
-    """A parameter, or a variable of the code, that holds the value has one of these words."""
-
-    def holds(match: Match) -> bool:
-        names = _names_of(match.values[name], match)
-        return any(set(words(each)) & set(spoken) for each in names)
-
-    return holds
-
-
-def is_surely_predicted(name: str) -> Condition:
-    """A part of the value has a name that can only mean a prediction, or is made by a layer."""
-    return lambda match: any(
-        (part.op == INPUT and says_prediction(part.name)) or part.op == "variable"
-        for part in _contents(match.values[name])
-        if match.facts.varied(part)
-    )
-
-
-def is_scale(name: str) -> Condition:
-    """The code calls the value a scale, a spread or a rate, and no probability."""
-    return lambda match: any(map(speaks_of_scale, _names_of(match.values[name], match)))
-
-
-def _names_of(node: Node, match: Match) -> Iterator[str]:
-    """What the code calls a value."""
-    yield node.name
-    yield from (d.name for d in match.unit.definitions if d.value.number == node.number)
-
-
-def says_what_it_is(name: str) -> Condition:
-    """No parameter that is only called `x` or `inputs`, which can be anything."""
-
-    def holds(match: Match) -> bool:
-        node = stripped(match.values[name])
-        return not (node.op == INPUT and node.name in _BARE_NAMES)
-
-    return holds
-
-
-_BARE_NAMES = frozenset({"x", "a", "b", "input", "inputs"})
-
-
-def is_target(match: Match) -> bool:
-    """The code calls the value a label: what a prediction is compared with needs no gradient."""
-    made = {node.number for node in match.interior}
-    names = [d.name for d in match.unit.definitions if d.value.number in made]
-    if any(role_of(name, False) is Role.LABEL for name in names) or _is_given_beside(match):
-        return True
-    targets = (d.value for d in match.unit.definitions if "target" in words(d.name))
-    return any(match.root.number in {n.number for n in each.walk()} for each in targets)
-
-
-def is_mask_on_purpose(match: Match) -> bool:
-    """The code calls what it makes of the value a mask or a weight, and a gradient goes to the
-    loss beside it."""
-    named = (
-        d.value for d in match.unit.definitions if {"mask", "masks", "weight"} & set(words(d.name))
-    )
-    if not any(_holds(value, match.root) for value in named):
-        return False
-    return any(map(match.facts.smooth, match.unit.results))
-
-
-def _is_given_beside(match: Match) -> bool:
-    """All that is done with the value is to call something with it and with predictions."""
-    users = _users(match.root.number, match)
-    return bool(users) and all(
-        user.op == OPAQUE
-        and user.name != "[]"
-        and any(match.facts.smooth(arg) for arg in user.args if arg.number != match.root.number)
-        for user in users
-    )
 
 
 def is_uncast(name: str) -> Condition:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lossfix.rules.called import is_surely_predicted
 from lossfix.rules.conditions import all_of, carries, has_gradient, is_float
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_surely_predicted, may_be_trained
+from lossfix.rules.usage import may_be_trained
 
 x = Var("x")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lossfix.graph.vocabulary import OPS
+from lossfix.rules.called import is_called
 from lossfix.rules.conditions import all_of, inside, negated
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrPattern, AttrVar, Var, ops
-from lossfix.rules.usage import is_called
 
 y, n, x = Var("y"), Var("n"), Var("x")
 _LOSSES = tuple(

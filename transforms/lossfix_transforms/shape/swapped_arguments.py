@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from lossfix.graph.vocabulary import OPS
+from lossfix.rules.called import says_what_it_is
 from lossfix.rules.conditions import all_of, varied
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Var
-from lossfix.rules.usage import is_label, says_what_it_is
+from lossfix.rules.usage import is_label
 
 y, x = Var("y"), Var("x")
 _LOSSES = (

@@ -24,7 +24,11 @@ def _is_whole(match: Match) -> bool:
     a loss that calls the function what the function gives."""
     origin = match.root.origin
     plain = origin is not None and origin.frame.owner is None and not match.facts.sites
-    return plain and match.facts.rank_offset(match.root) == 0 and not match.facts.column(match.root)
+    return (
+        plain
+        and match.facts.ranks.offset(match.root) == 0
+        and not match.facts.ranks.column(match.root)
+    )
 
 
 RULE = Rule(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lossfix.rules.called import is_called, is_target
 from lossfix.rules.conditions import all_of, any_of, carries, negated, varied
 from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import AttrVar, Var, ops
-from lossfix.rules.usage import is_called, is_target
 
 x = Var("x")
 _given = {"axis": AttrVar("axis"), "output_type": AttrVar("output_type")}

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lossfix.rules.conditions import (
-    all_of,
-    any_of,
-    jumps,
-    negated,
-    one_settled,
-    shields_branch,
-    varied,
-)
+from lossfix.rules.conditions import all_of, any_of, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
+from lossfix.rules.steps import jumps, one_settled, shields_branch
 from lossfix.rules.terms import Sharpness, Term, Var, ops
 from lossfix_transforms.smoothing._kernels import FINITE, SIGMOID, SMOOTHSTEP, smoothstep
 

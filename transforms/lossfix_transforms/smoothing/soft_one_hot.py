@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, any_of, negated, varied, weighs_a_gradient
+from lossfix.rules.called import is_target
+from lossfix.rules.conditions import all_of, any_of, negated, varied
 from lossfix.rules.contracts import Relaxed, StraightThrough
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
+from lossfix.rules.steps import weighs_a_gradient
 from lossfix.rules.terms import AttrVar, Sharpness, Var, ops
-from lossfix.rules.usage import is_straight_through, is_target
+from lossfix.rules.usage import is_straight_through
 from lossfix_transforms.smoothing._kernels import KEEPS_THE_VALUE, STRAIGHT, straight_through
 
 x = Var("x")

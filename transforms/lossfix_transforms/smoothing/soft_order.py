@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import BOOLEANS, INTEGERS, all_of, dtype_in, negated, tilts, varied
+from lossfix.rules.conditions import BOOLEANS, INTEGERS, all_of, dtype_in, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
+from lossfix.rules.steps import tilts
 from lossfix.rules.terms import AttrVar, Sharpness, Var, ops
 from lossfix.rules.usage import is_counted
 from lossfix_transforms.smoothing._kernels import (

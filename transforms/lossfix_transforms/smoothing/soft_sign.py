@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, any_of, is_sampled, negated, varied, weighs_a_gradient
+from lossfix.rules.conditions import all_of, any_of, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
+from lossfix.rules.steps import is_sampled, weighs_a_gradient
 from lossfix.rules.terms import Sharpness, Var, ops
 from lossfix_transforms.smoothing._kernels import (
     KEEPS_THE_VALUE,

@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from lossfix.rules.conditions import (
-    BOOLEANS,
-    INTEGERS,
-    all_of,
-    any_of,
-    dtype_in,
-    is_guard,
-    meets,
-    negated,
-    one_settled,
-    tilts,
-    varied,
-)
+from lossfix.rules.called import is_mask_on_purpose, is_target
+from lossfix.rules.conditions import BOOLEANS, INTEGERS, all_of, any_of, dtype_in, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Kernel, Rule, Scope
+from lossfix.rules.steps import is_guard, meets, one_settled, tilts
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
-from lossfix.rules.usage import is_mask_on_purpose, is_target
 from lossfix_transforms.smoothing._kernels import (
     FINITE,
     KEEPS_THE_VALUE,

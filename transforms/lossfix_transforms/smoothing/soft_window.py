@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import (
-    BOOLEANS,
-    INTEGERS,
-    all_of,
-    any_of,
-    dtype_in,
-    negated,
-    varied,
-    weighs_a_gradient,
-)
+from lossfix.rules.conditions import BOOLEANS, INTEGERS, all_of, any_of, dtype_in, negated, varied
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
+from lossfix.rules.steps import weighs_a_gradient
 from lossfix.rules.terms import AttrVar, Sharpness, Term, Var, ops
 from lossfix_transforms.smoothing._kernels import SIGMOID
 

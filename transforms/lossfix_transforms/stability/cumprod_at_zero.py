@@ -6,8 +6,8 @@ from lossfix.rules.conditions import all_of, reaches, varied
 from lossfix.rules.contracts import Diagnosis
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Limit, Rule, Scope
-from lossfix.rules.structure import zero_is_real
 from lossfix.rules.terms import AttrVar, Var, ops
+from lossfix.rules.zeros import zero_is_real
 
 x = Var("x")
 

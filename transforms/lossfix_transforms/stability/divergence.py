@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from lossfix.rules.called import is_scale
 from lossfix.rules.conditions import all_of, any_of, has, may_be_zero, negated, settled, varied
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.nature import is_activation
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_scale
 
 p, q, r = Var("p"), Var("q"), Var("r")
 _split = ops.xlogy(p, p) - ops.xlogy(p, q)

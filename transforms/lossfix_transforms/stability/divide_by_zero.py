@@ -7,17 +7,10 @@ from lossfix.rules.contracts import Guarded
 from lossfix.rules.nature import begins_at_zero, is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.structure import (
-    is_bent,
-    is_never_empty,
-    is_partition,
-    is_total,
-    shielded,
-    sums_up,
-    zero_is_real,
-)
+from lossfix.rules.structure import shielded, sums_up
 from lossfix.rules.terms import Var, ops
 from lossfix.rules.usage import is_total_of_mask
+from lossfix.rules.zeros import is_bent, is_never_empty, is_partition, is_total, zero_is_real
 
 a, b = Var("a"), Var("b")
 

@@ -6,8 +6,9 @@ from lossfix.rules.conditions import all_of, negated, reaches, varied
 from lossfix.rules.contracts import Meaning
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.structure import shielded, zero_is_real
+from lossfix.rules.structure import shielded
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.zeros import zero_is_real
 
 x, p = Var("x"), Var("p")
 FLOOR = 1e-7

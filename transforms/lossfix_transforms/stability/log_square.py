@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lossfix.rules.called import is_scale
 from lossfix.rules.conditions import all_of, near, negated, varied
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import is_scale
 
 x = Var("x")
 

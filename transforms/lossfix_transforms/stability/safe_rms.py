@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from lossfix.rules.called import says_what_it_is
 from lossfix.rules.conditions import all_of, has_gradient
 from lossfix.rules.contracts import Guarded
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import AttrVar, Bind, Var, ops
-from lossfix.rules.usage import says_what_it_is
 
 x = Var("x")
 axis = AttrVar("axis")

@@ -7,8 +7,9 @@ from lossfix.rules.contracts import Guarded
 from lossfix.rules.nature import is_weight
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.structure import shielded, zero_is_real
+from lossfix.rules.structure import shielded
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.zeros import zero_is_real
 
 x = Var("x")
 

@@ -13,8 +13,9 @@ from lossfix.rules.contracts import Guarded
 from lossfix.rules.nature import is_activation
 from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
-from lossfix.rules.structure import shielded, zero_is_real
+from lossfix.rules.structure import shielded
 from lossfix.rules.terms import Var, ops
+from lossfix.rules.zeros import zero_is_real
 
 p = Var("p")
 
