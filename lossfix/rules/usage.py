@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from lossfix.graph.conventions import (
     says_prediction,
     speaks_of_density,
+    speaks_of_model,
     words,
 )
 from lossfix.graph.express import is_random, is_shape
+from lossfix.graph.made import is_of_a_layer
 from lossfix.graph.names import is_framework
 from lossfix.graph.nodes import CONST, INPUT, JOIN, OPAQUE, Kind, Node, Role, reached
 from lossfix.rules.operands import factors
@@ -51,6 +53,34 @@ def _is_of_arrays(tree: ast.FunctionDef) -> bool:
     """Whether the docstring says that arrays of NumPy are given, and speaks of no tensor."""
     said = (ast.get_docstring(tree) or "").lower()
     return "ndarray" in said and "tensor" not in said
+
+
+def feeds_a_model(match: Match) -> bool:
+    """The value is data on its way into a model, whose weights train: no model has made it."""
+    if any(map(_is_of_a_model, reached((match.root,), _not_behind_a_gradient))):
+        return False
+    todo, seen = [match.root.number], {match.root.number}
+    while todo:
+        users = users_of(todo.pop(), match)
+        if not users or any(user.number == r.number for user in users for r in match.unit.results):
+            return False
+        further = {user.number for user in users if not _is_of_a_model(user)} - seen
+        seen |= further
+        todo.extend(further)
+    return True
+
+
+def _not_behind_a_gradient(node: Node) -> Sequence[Node]:
+    """The arguments; a gradient that was taken is a value of its own, as an attack makes use of."""
+    taken = node.op == OPAQUE and node.name.rpartition(".")[2] in ("gradient", "gradients")
+    return () if taken else node.args
+
+
+def _is_of_a_model(node: Node) -> bool:
+    if node.op == "variable":
+        return True
+    called = node.op == OPAQUE and speaks_of_model(node.name.rpartition(".")[2])
+    return called or (node.op == OPAQUE and is_of_a_layer(node))
 
 
 def compares(match: Match) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, varied
+from lossfix.rules.conditions import all_of, negated, varied
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Var, ops
-from lossfix.rules.usage import may_be_trained
+from lossfix.rules.usage import feeds_a_model, may_be_trained
 
 x = Var("x")
 
@@ -19,7 +19,7 @@ RULE = Rule(
     rewrites=(Rewrite(ops.to_numpy(x), x),),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=all_of(varied("x"), may_be_trained),
+    when=all_of(varied("x"), may_be_trained, negated(feeds_a_model)),
     message=(
         "this takes the predictions out of the graph: the gradient is None, and in "
         "model.fit it raises"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from lossfix.graph.vocabulary import NUMPY_TWINS, OPS
-from lossfix.rules.conditions import all_of, carries
+from lossfix.rules.conditions import all_of, carries, negated
 from lossfix.rules.contracts import Exact
 from lossfix.rules.pattern import Rewrite
 from lossfix.rules.rule import Domain, Rule, Scope
 from lossfix.rules.terms import Apply, AttrVar, Term, Var
-from lossfix.rules.usage import may_be_trained
+from lossfix.rules.usage import feeds_a_model, may_be_trained
 
 
 def _twin(name: str) -> Rewrite:
@@ -27,7 +27,7 @@ RULE = Rule(
     rewrites=tuple(_twin(name) for name in NUMPY_TWINS),
     contract=Exact(),
     scope=Scope.LOSS,
-    when=all_of(may_be_trained, carries),
+    when=all_of(may_be_trained, carries, negated(feeds_a_model)),
     message=(
         "NumPy takes the predictions out of the graph: the gradient is None or partial, and "
         "model.fit raises"
