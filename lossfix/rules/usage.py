@@ -194,7 +194,7 @@ def _only_weighs(power: Node, match: Match) -> bool:
     return True
 
 
-_HANDED_ON = frozenset({"stop_gradient", "cast", "neg", "add", "sub", JOIN})
+_HANDED_ON = frozenset({"stop_gradient", "cast", "neg", "add", "sub", "mul", JOIN})
 
 
 def _weighs(user: Node, node: Node, match: Match) -> bool:
