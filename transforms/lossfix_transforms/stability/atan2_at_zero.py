@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from lossfix.rules.conditions import all_of, reaches, varied
+from lossfix.rules.conditions import all_of, negated, reaches, varied
 from lossfix.rules.contracts import Guarded
-from lossfix.rules.pattern import Rewrite
+from lossfix.rules.pattern import Match, Rewrite
 from lossfix.rules.rule import Domain, Limit, Rule, Scope
 from lossfix.rules.terms import Bind, Var, ops
 
 x, y = Var("x"), Var("y")
 _some = Bind("nonzero", ops.logical_or(ops.abs(x) > 0, ops.abs(y) > 0))
+
+
+def _wraps_an_angle(match: Match) -> bool:
+    """`atan2(sin(a), cos(a))`: the two are never 0 at once."""
+    first, second = match.values["y"], match.values["x"]
+    return (first.op, second.op) == ("sin", "cos") and (
+        first.args[0].number == second.args[0].number
+    )
+
 
 RULE = Rule(
     code="LF175",
@@ -21,7 +30,7 @@ RULE = Rule(
     ),
     contract=Guarded(singular="x = y = 0", convention="value 0 and gradient 0"),
     scope=Scope.LOSS,
-    when=all_of(varied("y"), reaches("y", 0.0), reaches("x", 0.0)),
+    when=all_of(varied("y"), reaches("y", 0.0), reaches("x", 0.0), negated(_wraps_an_angle)),
     range_of="y",
     message="the gradient of this angle is NaN where both arguments are 0, as they can be",
     why=(
