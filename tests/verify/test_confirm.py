@@ -67,7 +67,8 @@ def test_the_witness_shows_the_defect_to_who_runs_it_again(confirmed):
     assert (powers / powers.sum(-1, keepdims=True) == 0.0).any()
 
 
-FLAT = "tf.reduce_mean(tf.math.log(tf.sigmoid(y_pred / (1.0 + tf.abs(y_pred)))))"  # healthy, with a finding
+# Healthy, with a finding.
+FLAT = "tf.reduce_mean(tf.math.log(tf.sigmoid(y_pred / (1.0 + tf.abs(y_pred)))))"
 
 
 def test_digits_that_are_lost_are_traced_to_where_no_fix_is_known(confirmed):
