@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Sequence
 
-from lossfix.graph.conventions import speaks_of_untrained
+from lossfix.graph.conventions import speaks_of_untrained, words
 from lossfix.graph.names import dotted
 from lossfix.source.trees import nodes_in
 
@@ -106,7 +106,7 @@ def _asks_for_complex(test: ast.expr) -> bool:
         return False
     if isinstance(test, ast.Compare) and isinstance(test.ops[0], (ast.NotIn, ast.NotEq)):
         return False
-    return any("complex" in _said(inner) for inner in nodes_in(test))
+    return any({"complex", "iscomplex"} & set(words(_said(inner))) for inner in nodes_in(test))
 
 
 def _said(node: ast.AST) -> str:

@@ -83,7 +83,7 @@ def _unwrapped(node: Node, ops: frozenset[str] = _RESHAPED) -> Node:
 
 
 def _is_new_axis(node: Node) -> bool:
-    """`m[:, None]`"""
+    """`m[None, :, None]`: more than one; a single one is an `expand_dims` already."""
     indices = node.args[1:]
     return (
         node.name == "[]"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from lossfix.graph.express import is_random
 from lossfix.graph.intervals import POSITIVE, point
 from lossfix.graph.nodes import CONST, FREE, INPUT, JOIN, OPAQUE, Node, Role
@@ -11,6 +9,7 @@ from lossfix.graph.ranges import ELEMENTWISE
 from lossfix.rules.conditions import varied
 from lossfix.rules.pattern import Condition, Match
 from lossfix.rules.structure import is_small
+from lossfix.rules.usage import users_of
 
 
 def one_settled(first: str, second: str) -> Condition:
@@ -41,8 +40,8 @@ def _vanishes(branch: Node, x: Node, t: Node) -> bool:
 def tilts(match: Match) -> bool:
     """Every use of the step is in a product that is 0 at the threshold: a ramp."""
     x, t = match.values["x"], match.values["t"]
-    products = [node for node in _uses(match, match.root.number) if node.op == "mul"]
-    uses = list(_uses(match, match.root.number))
+    products = [node for node in users_of(match.root.number, match) if node.op == "mul"]
+    uses = users_of(match.root.number, match)
     return (
         bool(uses)
         and len(products) == len(uses)
@@ -81,7 +80,7 @@ def meets(match: Match) -> bool:
     def settles(node: Node, depth: int) -> bool:
         if same(node):
             return True
-        users = list(_uses(match, node.number))
+        users = users_of(node.number, match)
         return bool(depth and users) and all(
             (user.op in ELEMENTWISE or user.op == JOIN) and settles(user, depth - 1)
             for user in users
@@ -131,7 +130,7 @@ _MOST_STEPS = 6  # from a step to the sum that it is a part of
 
 def is_guard(match: Match) -> bool:
     """Every use of the step is in a product with a guard, as in `p += (p < eps) * eps`."""
-    uses = list(_uses(match, match.root.number))
+    uses = users_of(match.root.number, match)
     return bool(uses) and all(use.op == "mul" and any(map(is_small, use.args)) for use in uses)
 
 
@@ -144,7 +143,7 @@ def is_sampled(name: str) -> Condition:
 
 def weighs_a_gradient(match: Match) -> bool:
     """Every use of the value is in a product with a factor that has a gradient of its own."""
-    uses = list(_uses(match, match.root.number))
+    uses = users_of(match.root.number, match)
     return bool(uses) and all(
         node.op == "mul"
         and any(
@@ -155,14 +154,8 @@ def weighs_a_gradient(match: Match) -> bool:
     )
 
 
-def _uses(match: Match, number: int) -> Iterator[Node]:
-    for node in match.unit.nodes:
-        if any(arg.number == number for arg in node.args):
-            yield node
-
-
 def _outermost_product(match: Match, product: Node) -> Node:
-    for node in _uses(match, product.number):
+    for node in users_of(product.number, match):
         if node.op == "mul":
             return _outermost_product(match, node)
     return product

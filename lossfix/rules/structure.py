@@ -51,15 +51,12 @@ def is_small(node: Node) -> bool:
 _MADE_TENSORS = frozenset({"constant", "convert_to_tensor"})
 
 
-def negligible(*names: str) -> Condition:
+def negligible(name: str) -> Condition:
     """A guard so small that float32 keeps nothing of what it adds to a probability."""
 
     def holds(match: Match) -> bool:
-        found = [stripped(match.values[name]) for name in names if name in match.values]
-        return bool(found) and all(
-            isinstance(node.value, (int, float)) and 0.0 < node.value < _NEGLIGIBLE
-            for node in found
-        )
+        value = stripped(match.values[name]).value
+        return isinstance(value, (int, float)) and 0.0 < value < _NEGLIGIBLE
 
     return holds
 

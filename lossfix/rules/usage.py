@@ -59,10 +59,12 @@ def feeds_a_model(match: Match) -> bool:
     """The value is data on its way into a model, whose weights train: no model has made it."""
     if any(map(_is_of_a_model, reached((match.root,), _not_behind_a_gradient))):
         return False
+    results = {result.number for result in match.unit.results}
     todo, seen = [match.root.number], {match.root.number}
     while todo:
-        users = users_of(todo.pop(), match)
-        if not users or any(user.number == r.number for user in users for r in match.unit.results):
+        number = todo.pop()
+        users = users_of(number, match)
+        if not users or number in results:
             return False
         further = {user.number for user in users if not _is_of_a_model(user)} - seen
         seen |= further
